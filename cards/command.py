@@ -108,8 +108,8 @@ def nearest(word: str, names: Iterable[str]) -> str:
     'did you mean cataract1k?'
     >>> nearest("xyz", ["cataract1k", "pitvqa"])
     'known: cataract1k, pitvqa'
-    >>> nearest("xyz", map(str, range(100, 200)))[-16:]
-    '108, … (100 all)'
+    >>> nearest("xyz", map(str, range(100, 200)))[-19:]
+    '108, … (100 in all)'
     """
     names = sorted(names)
     close = difflib.get_close_matches(word.lower(), [name.lower() for name in names], n=1, cutoff=0.6)
@@ -117,7 +117,7 @@ def nearest(word: str, names: Iterable[str]) -> str:
         if close and name.lower() == close[0]:
             return f"did you mean {name}?"
     if len(names) > MOST_NAMES:
-        return f"known: {', '.join(names[:NAMES_SHOWN])}, … ({len(names)} all)"
+        return f"known: {', '.join(names[:NAMES_SHOWN])}, … ({len(names)} in all)"
     return f"known: {', '.join(names)}"
 
 

@@ -93,9 +93,8 @@ def _contents(look: Look, scene: Scene) -> Iterator[Draft]:
         # Whoever knows which instruments are used together guesses between those in view: only they are choices. Of 493
         # boxes of Cataract-1K with the tip and the spatula beside two that weren't there, the latter were right in 4.
         wrong = sorted(there - {one.name} - in_part)[: CHOICES - 1] or others[: CHOICES - 1]
-        if not there - {one.name} and len(wrong) < CHOICES - 1:
-            continue
-        if not wrong:
+        least = 1 if there - {one.name} else CHOICES - 1
+        if len(wrong) < least:
             continue
         shuffled_choices = tuple(draws.shuffle([one.name, *wrong], *look.key("in_box", node, scene.time_s)))
         slots = {

@@ -20,10 +20,9 @@ def run(config: Frames) -> None:
         f"like another were left out; labels in {extraction.path}"
     )
     own = config.root / "procedure.yaml"
-    is_named = (
-        config.pseudonyms is not None
-    )  # a path below the operations may name a patient: it isn't printed
-    if extraction.labelled_frames and not is_named and (config.taxonomy or own.is_file()):
+    # With pseudonyms no path below the operations is printed: it may name a patient.
+    hides_names = config.pseudonyms is not None
+    if extraction.labelled_frames and not hides_names and (config.taxonomy or own.is_file()):
         taxonomy = ("--taxonomy", config.taxonomy or own)
         print(
             next_line(

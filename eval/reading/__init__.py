@@ -2,6 +2,7 @@
 
 __all__ = [
     "asides",
+    "choices",
     "clause_answers",
     "grid_answers",
     "hedges",

@@ -7,7 +7,7 @@ import re
 from functools import lru_cache
 
 from surgvqa.eval.reading.order import mentions_for
-from surgvqa.eval.words.negation import is_negated, may_negate
+from surgvqa.eval.words.negation import may_negate
 from surgvqa.eval.words.terms import Mention, mentions
 from surgvqa.eval.words.thesaurus import term_names
 from surgvqa.eval.words.tokens import MARK, clauses, word_set, words
@@ -229,12 +229,3 @@ def _same(
 def _same_behind(tokens: tuple[str, ...], mention: Mention, occurrences: tuple[Mention, ...]) -> bool:
     place = tokens.index("or", mention.end)
     return any(other.option == mention.option and other.start > place for other in occurrences)
-
-
-def only_denies_others(text: str, options: tuple[str, ...], choice_words: tuple[str, ...]) -> bool:
-    """Whether a reply names no option but by denying another one than ``choice_words``: "A, not the uterus"."""
-    tokens = clauses(text)
-    return all(
-        words(mention.option) != choice_words and is_negated(tokens, mention.start, mention.end)
-        for mention in mentions(text, options)
-    )

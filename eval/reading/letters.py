@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterable, Sequence
 from string import ascii_uppercase
 
-from surgvqa.eval.words.tokens import words
-
 ALONE = re.compile(r"^\W*([A-Za-z])\W*$")
 NAMED_LETTER = re.compile(
     r"\b(?:[Oo]ption|[Cc]hoice|[Aa]nswer|[Ll]etter)(?:\s+is)?\s*[:(\[]?\s*\(?([A-Z])\b(?!\s+[a-z])"
@@ -134,17 +132,3 @@ def are_letters(answers: Iterable[str]) -> bool:
     """
     own = list(answers)
     return bool(own) and all(len(answer.strip()) == 1 and answer.strip().isalpha() for answer in own)
-
-
-def whole_choice(text: str, choices: tuple[str, ...]) -> str | None:
-    """Return the choice that a reply names without the words that all choices have.
-
-    >>> whole_choice("medial", ("medial compartment", "lateral compartment"))
-    'medial compartment'
-    """
-    if len(choices) < 2:
-        return None
-    shared_words = set.intersection(*({*words(choice)} for choice in choices))
-    own = {*words(text)} - shared_words - {"the", "a", "an"}
-    matching = [choice for choice in choices if own and own == {*words(choice)} - shared_words]
-    return matching[0] if shared_words and len(matching) == 1 else None

@@ -47,7 +47,6 @@ COMES_LATER = re.compile(  # "the bag comes later"
 )
 OR_JOINTS, OR_WORDS = word_set("| or nor any"), word_set("or nor")
 ARTICLES, LONGEST_LIST = word_set("a an the one"), 12
-AND = re.compile(r"\band\b|&|\+|\bplus\b|\bas well as\b", re.I)
 AGENT = frozenset(["by", "with", "using", "via"])
 DASH = re.compile(r"\s[-–—]\s")
 WORD = re.compile(r"[^\W\d_]{4,}")
@@ -303,15 +302,3 @@ def is_list(answer: str) -> bool:
     return len(parts) > 1 and all(
         1 <= len(words(part)) <= 3 and not part.strip()[0].isdigit() for part in parts if part.strip()
     )
-
-
-def both_of(text: str, answers: tuple[str, ...], options: tuple[str, ...]) -> str | None:
-    """Return the option "both" where a reply names the two others of a question, joined.
-
-    >>> both_of("the left one and the right one", ("left", "right"), ("left", "right", "both", "neither"))
-    'both'
-    """
-    others = {option for option in options if name(option) not in ("both", "neither", "none")}
-    both = next((option for option in options if name(option) == "both"), None)
-    is_joined = AND.search(text) is not None and OR_WORDS.isdisjoint(words(text))
-    return both if len(others) == 2 and {*answers} - {both} == others and is_joined else None

@@ -25,10 +25,9 @@ from surgvqa.cards.command import InputError, nearest
 from surgvqa.eval.numerals import counts, number_words, places, quantities, units
 from surgvqa.eval.numerals.stated_numbers import option_of_number, stated_count
 from surgvqa.eval.reading import grid_answers, hedges, letters, order, polarity, sequences
-from surgvqa.eval.reading.letters import whole_choice
+from surgvqa.eval.reading.choices import both_of, only_denies_others, whole_choice
 from surgvqa.eval.reading.lists import (
     beside_the_question,
-    both_of,
     doubts,
     in_base_forms,
     is_list,
@@ -319,16 +318,12 @@ def _as_name(rule: str, text: str, target: Target, options: tuple[str, ...]) -> 
         forms = {words(whole)}
     choice = _choice_by_letter(rule, text, target)
     if choice is not None:
-        if not forms and hedges.only_denies_others(text, options, words(choice)):
+        if not forms and only_denies_others(text, options, words(choice)):
             forms = {words(choice)}
         elif forms and words(choice) not in forms:
             return Verdict(False, LETTER_AND_TEXT)
     if not forms and len(target.choices) == 2 and mentions(text, options):  # "not open" is closed
-        forms = (
-            {words(target.answer)}
-            if hedges.only_denies_others(text, options, words(target.answer))
-            else forms
-        )
+        forms = {words(target.answer)} if only_denies_others(text, options, words(target.answer)) else forms
     if not forms and nothing(target.answer) and says_nothing(text):
         return RIGHT
     has_list = hedges.alternatives(text, options) and not order.is_settled(text, options, target.question)

@@ -20,6 +20,9 @@ TOWARDS_TOP, TOWARDS_BOTTOM = (
     )
     for words in (("top", "upper"), ("bottom", "lower"))
 )
+STILLNESS = (
+    "stationary", "motionless", "static", "not moving", "no movement", "no motion", "doesn't move", "does not move",
+)  # fmt: skip
 # Each group is one set of answers; its words stand for an answer only where the kind knows two of the group.
 GROUPS: tuple[dict[str, tuple[str, ...]], ...] = (
     {
@@ -49,30 +52,8 @@ GROUPS: tuple[dict[str, tuple[str, ...]], ...] = (
         ),
         "up": ("upward", "upwards", "upwardly", "north", "oben", "haut", "arriba", *TOWARDS_TOP),
         "down": ("downward", "downwards", "downwardly", "south", "unten", "bas", "abajo", *TOWARDS_BOTTOM),
-        "still": (
-            "stationary",
-            "motionless",
-            "static",
-            "not moving",
-            "no movement",
-            "no motion",
-            "immobile",
-            "doesn't move",
-            "does not move",
-            "isn't moving",
-            "at rest",
-        ),
-        "stable": (
-            "stationary",
-            "motionless",
-            "static",
-            "not moving",
-            "no movement",
-            "no motion",
-            "still",
-            "doesn't move",
-            "does not move",
-        ),
+        "still": (*STILLNESS, "immobile", "isn't moving", "at rest"),
+        "stable": (*STILLNESS, "still"),
         "none": ("no movement", "no motion", "not moving"),
     },
     {
