@@ -163,7 +163,7 @@ $(DEMO)/adapter/README.md: $(DEMO)/score.json
 
 test: $(VENV)/.installed ## all tests but the slow ones, on two cores
 	$(SAY) "tests"
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not vllm"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not vllm"
 
 test-fast: $(VENV)/.installed ## the inner loop: no training, no browser, no server
 	$(SAY) "fast tests"
@@ -174,7 +174,7 @@ test-fast: $(VENV)/.installed ## the inner loop: no training, no browser, no ser
 
 test-all: $(VENV)/.installed ## the slow ones too
 	$(SAY) "all tests"
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not vllm"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not vllm"
 
 VLLM := .venv-vllm
 
