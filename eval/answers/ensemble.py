@@ -23,6 +23,7 @@ from surgvqa.builders.geometry.coordinates import Space
 from surgvqa.cards.command import InputError, nearest
 from surgvqa.cards.files.manifest import put
 from surgvqa.eval.answers.predict import Run, predict
+from surgvqa.eval.answers.ranks import Ranks
 from surgvqa.eval.data import predictions
 from surgvqa.eval.data.dataset import load_clips, split_of
 from surgvqa.eval.data.predictions import Prediction
@@ -54,8 +55,11 @@ class Vote:
         return json.dumps(fields | {"votes": self.votes, "models": self.models}, ensure_ascii=False)
 
 
-def run(request: Run, models: Sequence[str], how: str | None) -> None:
+def run(request: Run, models: Sequence[str], how: str | None) -> bool:
     """Ask every model, vote, and print how often they agree and what each is worth.
+
+    Returns:
+        Whether the answers are whole: False where other processes are still at work.
 
     Raises:
         InputError: one model to vote, several and no ``--ensemble``, one of them twice; as ``predict``.
@@ -65,8 +69,11 @@ def run(request: Run, models: Sequence[str], how: str | None) -> None:
     if how is None and len(models) > 1:
         raise InputError(f"{len(models)} models are given: add --ensemble vote, or ask them one by one")
     if how is None:
-        predict(request)
-        return
+        return predict(request)
+    if Ranks.of_environment().ranks > 1:
+        raise InputError(
+            f"--ensemble {how} runs in one process; ask each model with torchrun, then vote without it"
+        )
     if len(models) < 2:
         raise InputError(f"--ensemble {how} needs two models or more, one is given: repeat --model")
     if twice := sorted({model for model in models if models.count(model) > 1}):
@@ -97,6 +104,7 @@ def run(request: Run, models: Sequence[str], how: str | None) -> None:
     put(request.out, "".join(vote.line() + "\n" for vote in votes))
     about.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     print(table(figures))
+    return True
 
 
 def combine(runs: Sequence[Sequence[Prediction]], same: Same) -> list[Vote]:

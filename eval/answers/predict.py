@@ -21,6 +21,7 @@ from surgvqa.cards.command import InputError, nearest, say
 from surgvqa.eval.answers.control_frames import disorder, stranger
 from surgvqa.eval.answers.hf_engine import Answer, answers
 from surgvqa.eval.answers.origin import frames_digest, remember, weights_digest
+from surgvqa.eval.answers.ranks import Questions, Ranks
 from surgvqa.eval.answers.sharing_check import refuse_other_answers
 from surgvqa.eval.controls.necessity import heard_otherwise
 from surgvqa.eval.data import predictions
@@ -131,8 +132,11 @@ def engine(run: Run, encoder: Encoder, rows: Dataset) -> Engine:
     return VllmModel(run, encoder, rows)
 
 
-def predict(run: Run) -> None:
-    """Answer every question that has no answer in ``run.out`` yet.
+def predict(run: Run) -> bool:
+    """Answer every question that has no answer in ``run.out`` yet; of several processes each its part.
+
+    Returns:
+        Whether ``run.out`` is whole: False where other processes are still at work.
 
     Raises:
         InputError: no such data, model or control; a model asked otherwise than it was taught; a file
@@ -159,21 +163,28 @@ def predict(run: Run) -> None:
         run = replace(run, max_new_tokens=most_tokens(budget, longest))
     # A server has weights of its own, that nobody here can read.
     weights = weights_digest(model_parts) if run.engine != "openai" else None
-    with predictions.alone(run.out) as file:
+    ranks = Ranks.of_environment()
+    own_run = ranks.own_run(run)
+    if own_run is not run:
         remember(run, budget, weights)
-        ask_the_rest(replace(run, weights=weights), file, rows, model_parts, budget, spoken_clips)
+    questions = Questions(rows, ranks, run.out)
+    with predictions.alone(own_run.out) as file:
+        remember(own_run, budget, weights)
+        ask_the_rest(replace(own_run, weights=weights), file, questions, model_parts, budget, spoken_clips)
+    return questions.are_joined()
 
 
 def ask_the_rest(
     run: Run,
     file: IO[str],
-    rows: Dataset,
+    questions: Questions,
     model_parts: Parts,
     budget: Budget,
     spoken_clips: SpokenClips | None,
 ) -> None:
     """Answer what has no answer yet, and append it to the file."""
     answered_ids = {prediction.qa_id for prediction in predictions.reopen(run.out)}
+    rows, own_batches = questions.rows, questions.own_batches(answered_ids, run.batch_size)
     ears = ears_of(model_parts, spoken_clips, run) if spoken_clips else None
     model_type = model_parts.model_type
     raise_if_resized(model_type, run.model, min_pixels=run.min_pixels, max_pixels=run.max_pixels)
@@ -183,12 +194,12 @@ def ask_the_rest(
     chosen_engine = engine(run, encoder, rows)
     if budget.frames and is_written(rows.features):
         raise_if_other_pixels(rows, model_type, model_parts.processor.image_processor, run.data)
-    total = sum(len(qa) for qa in rows["qa"])
+    total = len(answered_ids) + sum(len(numbers) for batch in own_batches for _, numbers in batch)
     with (
         predictions.seconds_beside(run.out) as clock,
         tqdm(total=total, initial=len(answered_ids), unit="question", file=sys.stderr) as bar,
     ):
-        for batch in batches(rows, answered_ids, run.batch_size):
+        for batch in own_batches:
             began = time.perf_counter()
             new_answers = list(answer(chosen_engine, encoder, rows, batch, run))
             predictions.append_seconds(clock, new_answers, time.perf_counter() - began)
@@ -211,23 +222,6 @@ def ears_of(model_parts: Parts, spoken_clips: SpokenClips, run: Run) -> Ears:
         raise InputError(f"--engine {run.engine} doesn't hear; leave it away for --config {SPOKEN}")
     read = spoken_clips.silence if run.control == "silence" else spoken_clips.read
     return Ears(model_parts.extractor, model_parts.pool, model_parts.processor.tokenizer, read)
-
-
-def batches(rows: Dataset, answered_ids: set[str], size: int) -> Iterator[list[tuple[int, list[int]]]]:
-    """Clips with their open questions, about ``size`` questions at a time."""
-    batch: list[tuple[int, list[int]]] = []
-    count = 0
-    for index, questions in enumerate(rows["qa"]):
-        todo = [number for number, qa in enumerate(questions) if qa["qa_id"] not in answered_ids]
-        for start in range(0, len(todo), size):
-            part = todo[start : start + size]
-            if batch and count + len(part) > size:
-                yield batch
-                batch, count = [], 0
-            batch.append((index, part))
-            count += len(part)
-    if batch:
-        yield batch
 
 
 def answer(

@@ -26,8 +26,8 @@ def run(config: Predict) -> None:
 
     apart = {"ensemble", "model", *(one.name for one in fields(RunningVideo))}
     options = {name: value for name, value in vars(config).items() if name not in apart}
-    ensemble.run(Run(model=config.model[0], **options), config.model, config.ensemble)
-    print(scoring_line(config))
+    if ensemble.run(Run(model=config.model[0], **options), config.model, config.ensemble):
+        print(scoring_line(config))
 
 
 def scoring_line(config: Predict) -> str:
