@@ -11,6 +11,7 @@ from surgvqa.cards.arguments.option import Verb
 from surgvqa.cards.command import run_guarded
 from surgvqa.train.settings.from_masks import Masks, Segment, Vision
 from surgvqa.train.settings.pictures import Scratch, Towers
+from surgvqa.train.settings.plan import Plan
 from surgvqa.train.settings.whole_models import Configs, Merge, Tiny, Vllm
 from surgvqa.train.verbs import own, trl
 
@@ -31,6 +32,7 @@ def verbs() -> tuple[Verb, ...]:
         Verb(name="scratch", config=Scratch, run=own.scratch),
         Verb(name="towers", config=Towers, run=own.towers),
         Verb(name="vision", config=Vision, run=own.vision),
+        Verb(name="plan", config=Plan, run=own.plan),
         Verb(name="configs", config=Configs, run=own.configs),
         Verb(name="merge", config=Merge, run=own.merge),
         Verb(name="vllm", config=Vllm, run=own.vllm),

@@ -34,6 +34,7 @@ from surgvqa.train.clips.clip_trainer import (
     checkpoint_to_resume,
     note_replaced,
 )
+from surgvqa.train.clips.frozen_tower import spare_frozen_towers
 from surgvqa.train.clips.lora_targets import linears, pattern
 from surgvqa.train.clips.sequences import frames_of
 from surgvqa.train.pointing import zero_advantage
@@ -158,6 +159,7 @@ def prepare(arguments: Sequence[str]) -> PreparedRun:
     for name, parameter in trainer.model.named_parameters():
         if "lora_" in name:  # TRL makes QLoRA's bfloat16, which rounds small steps away
             parameter.data = parameter.data.float()
+    spare_frozen_towers(trainer.model)
     if on_clips and training.probe_questions:
         zero_advantage.examine(zero_advantage.shares(trainer, training.probe_questions))
     return PreparedRun(trainer, training, budget)

@@ -18,7 +18,6 @@ and by more than the intervals over cases leave to chance. The greedy answers st
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -30,16 +29,14 @@ import simplejpeg
 import torch
 from datasets import Dataset
 from drawn import operation
+from reinforced import SEEDS, draw_replies, gain, run_once
 from surgvqa.builders.configs import pointing
 from surgvqa.builders.configs.pointing import POINTING_FEATURES
 from surgvqa.builders.configs.pointing_questions import Pointing, questions
 from surgvqa.eval.__main__ import main as evaluate
 from surgvqa.eval.data import predictions
-from surgvqa.eval.data.dataset import load_clips, load_rows
-from surgvqa.eval.models.load import load_model
-from surgvqa.eval.models.pixels import to_float
-from surgvqa.eval.models.processor_encoder import encoder_for
-from surgvqa.eval.scoring.statistics import interval, paired_test, sums
+from surgvqa.eval.data.dataset import load_rows
+from surgvqa.eval.scoring.statistics import interval, sums
 from surgvqa.eval.spatial.pointing import measures, read
 from surgvqa.eval.spatial.pointing_figures import guessers
 from surgvqa.train.__main__ import main as train
@@ -47,7 +44,7 @@ from surgvqa.train.pointing.blind_rewards import total
 from surgvqa.train.pointing.grpo_options import reward_functions
 
 SPLITS = {"train": range(1, 181), "test": range(211, 251)}
-WIDTH, SEED, SEEDS = 112, 0, (0, 1, 2)
+WIDTH, SEED = 112, 0
 WIDEST = 2.1  # rewards run from -1, a refusal where something is to be seen, to 1.1
 HOW = Pointing("point", types=("instrument",), decimals=0)
 TEST = replace(HOW, per_case=8)
@@ -90,49 +87,21 @@ def write(folder: Path, split: str, made: list[dict[str, Any]]) -> None:
     Dataset.from_list(made, features=POINTING_FEATURES.features()).to_parquet(path)
 
 
-def done(command: Any, *arguments: str, made: Path) -> None:
-    """Run a command unless what it makes is there."""
-    if made.exists():
-        return
-    began, used = time.time(), time.process_time()
-    print("$", command.__module__.split(".")[1], *arguments, flush=True)
-    if command(list(arguments)):
-        raise SystemExit(f"{arguments[0]} failed")
-    print(f"  {time.process_time() - used:.0f} s of CPU, {time.time() - began:.0f} s in all", flush=True)
-
-
 def answers(folder: Path, model: str, asked: Sequence[dict[str, Any]]) -> list[str]:
     """What a model says to each question of the test split; greedy."""
     out = folder / f"{model}.jsonl"
     ask = ("predict", str(folder / "data"), "--config", "pointing", "--model", str(folder / model))
-    done(evaluate, *ask, "--out", str(out), "--max-new-tokens", "32", made=folder / f"{model}.json")
+    run_once(evaluate, *ask, "--out", str(out), "--max-new-tokens", "32", output=folder / f"{model}.json")
     score = ("pointing", str(out), "--data", str(folder / "data"), "--out", str(folder / f"{model}.json"))
-    done(evaluate, *score, made=folder / f"{model}.json")
+    run_once(evaluate, *score, output=folder / f"{model}.json")
     said = {line.qa_id: line.prediction or "" for line in predictions.read(out)}
     return [said[row["row_id"]] for row in asked]
 
 
 def sampled(folder: Path, model: str, asked: Sequence[dict[str, Any]]) -> list[str]:
-    """What a model says to each question when it draws its answer (temperature 1), as GRPO has it do."""
-    loaded = load_model(str(folder / model), device="cpu")
-    assert loaded.budget is not None
-    encoder = encoder_for(loaded.model_type, loaded.processor, loaded.budget, folder / "data")
-    rows, said = load_clips(str(folder / "data"), "pointing")["test"], {}
-    torch.manual_seed(0)
-    for start in range(0, len(rows), 32):
-        some = [rows[index] for index in range(start, min(start + 32, len(rows)))]
-        clips = [encoder.encode(row, range(len(row["qa"])), answered=False) for row in some]
-        ids = [one for clip in clips for one in clip.ids]
-        batch = encoder.inputs(ids, [clip for clip in clips for _ in clip.ids], left=True)
-        batch["pixel_values"] = to_float(batch["pixel_values"], encoder.part)
-        out = loaded.model.generate(  # type: ignore[operator]
-            **batch, do_sample=True, temperature=1.0, top_k=0, top_p=1.0, max_new_tokens=24
-        )
-        texts = encoder.tokenizer.batch_decode(
-            out[:, batch["input_ids"].shape[1] :], skip_special_tokens=True
-        )
-        said |= dict(zip((qa["qa_id"] for row in some for qa in row["qa"]), texts, strict=True))
-    return [said[row["row_id"]].strip() for row in asked]
+    """A drawn reply of a model to each question of the test split."""
+    replies = draw_replies(folder / "data", "pointing", folder / model)
+    return [replies[row["row_id"]] for row in asked]
 
 
 class Figures:
@@ -159,16 +128,6 @@ class Figures:
         return f"| {name} | {' | '.join(shown)} |"
 
 
-def gain(
-    before: np.ndarray, after: np.ndarray, cases: Sequence[str], widest: float = 1.0
-) -> tuple[float, float, float]:
-    """By how much the mean rose, with its paired interval over cases; ``widest`` is what an answer can differ by."""
-    ends, _ = paired_test((after - before) / widest, cases)
-    if ends is None:  # every answer is as good as it was
-        return 0.0, 0.0, 0.0
-    return float((after - before).mean()), widest * ends[0], widest * ends[1]
-
-
 def raised(name: str, before: Figures, after: Figures) -> tuple[str, bool]:
     """By how much both figures rose, as a row of the table, and whether that is more than chance for both."""
     gains = (
@@ -188,7 +147,7 @@ def main(folder: Path, base: Path) -> int:
         draw(data)
     given = ("--dataset_name", str(data), "--model_name_or_path")
     out = ("--output_dir", str(taught))
-    done(train, "sft", *SFT, *given, str(base.resolve()), *out, made=taught / "surgvqa.json")
+    run_once(train, "sft", *SFT, *given, str(base.resolve()), *out, output=taught / "surgvqa.json")
 
     splits = load_rows(str(data), "pointing")
     asked, known = (splits[split].remove_columns("images").to_list() for split in ("test", "train"))
@@ -201,8 +160,8 @@ def main(folder: Path, base: Path) -> int:
     print(*lines, sep="\n", flush=True)
     for seed in SEEDS:
         name = f"grpo-{seed}"
-        out = ("--output_dir", str(folder / name), "--seed", str(seed))
-        done(train, "grpo", *GRPO, *given, str(taught), *out, made=folder / name / "surgvqa.json")
+        seeded = ("--output_dir", str(folder / name), "--seed", str(seed))
+        run_once(train, "grpo", *GRPO, *given, str(taught), *seeded, output=folder / name / "surgvqa.json")
         after, again = (
             Figures(asked, answers(folder, name, asked)),
             Figures(asked, sampled(folder, name, asked)),

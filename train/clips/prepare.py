@@ -23,6 +23,7 @@ from surgvqa.eval.models.vision_attention import side_by_side
 from surgvqa.train.clips.answering import Answering
 from surgvqa.train.clips.base_model import base_of, ears_of
 from surgvqa.train.clips.clip_trainer import ClipTrainer, SaveBudget
+from surgvqa.train.clips.frozen_tower import spare_frozen_towers
 from surgvqa.train.clips.lora_targets import linears, of_tower, pattern
 from surgvqa.train.clips.sequences import frames_of, is_sharded, sequences_of
 from surgvqa.train.clips.shared_prefix import SharedPrefix, raise_if_unshared
@@ -138,6 +139,7 @@ def assemble(data: DataOptions, training: TrainingOptions, model_options: ModelC
     tell_kinds_apart(trainer, rows, training)
     if model_options.use_peft and not is_deepspeed_zero3_enabled():
         learn_in_float32(trainer.model)
+    spare_frozen_towers(trainer.model)
     facts = (name, rows, sequences.train, encoder, budget, limit, extractor, own_targets, data.dataset_config)
     return PreparedRun(trainer, training, model_options, *facts)
 

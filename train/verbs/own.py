@@ -9,6 +9,7 @@ from pathlib import Path
 from surgvqa.cards.command import InputError, nearest, refuse_nowhere, say
 from surgvqa.train.settings.from_masks import Masks, Segment, Vision
 from surgvqa.train.settings.pictures import Scratch, Towers
+from surgvqa.train.settings.plan import Plan
 from surgvqa.train.settings.whole_models import Configs, Merge, Tiny, Vllm
 
 LOADING = "loading PyTorch"
@@ -86,6 +87,16 @@ def configs(config: Configs) -> None:
     for name, path in files.items():
         lines = path.read_text(encoding="utf-8").splitlines()
         print(f"{name:22} {next(line[2:] for line in lines if line.startswith('# '))}")
+
+
+def plan(config: Plan) -> None:
+    """Print what a step needs."""
+    config.check()
+    refuse_nowhere(config.model, "model")
+    say(LOADING)
+    from surgvqa.train.planning.plan import plan as planned
+
+    print(planned(config))
 
 
 def merge(config: Merge) -> None:

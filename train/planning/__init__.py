@@ -1,0 +1,1 @@
+"""A training step's memory and arithmetic, worked out on the meta device: no weight is loaded, nothing is computed."""
