@@ -79,7 +79,7 @@ def _contents(look: Look, scene: Scene) -> Iterator[Draft]:
         and not node.crowd
     ]
     there = {node.name for node in nodes}
-    others = look.distractors("instrument", scene, CHOICES - 1, "in_box", "others")
+    others = draws.several_by_weight(look.plausible("instrument", scene), CHOICES - 1, *look.key("others"))
     for node in draws.shuffle([node.id for node in nodes], *look.key("in_box")):
         one = next(other for other in nodes if other.id == node)
         beside = [other for other in nodes if other is not one]

@@ -14,7 +14,7 @@ from surgvqa.builders.cases import draws
 from surgvqa.builders.kinds.view import Draft, Look, all_large, nameless
 from surgvqa.builders.schema import Role, Scene
 
-CHOICES = 4
+CHOICES, FEWEST = 4, 3
 SELDOM = 0.2  # of a phase's moments
 
 
@@ -46,10 +46,11 @@ def missing(look: Look) -> Iterator[Draft]:
 
 def _one(look: Look, scene: Scene, role: Role) -> Iterator[Draft]:
     there = sorted({node.name for node in scene.nodes if node.type == role and not nameless(node.name)})
-    others = look.distractors(role, scene, CHOICES - 1, "option", role)
-    if not there or len(others) < CHOICES - 1:
+    odds = look.plausible(role, scene)
+    if not there or len(odds) < FEWEST - 1:
         return
     true = draws.pick_by_weight({name: 1 - look.share(name) for name in there}, *look.key("option", role))
+    others = draws.several_by_weight(odds, CHOICES - 1, *look.key("option", role, "others"))
     nodes = [node for node in scene.nodes if node.name == true]
     yield _draft(look, scene, true, others, all_large(look, nodes, scene))
 

@@ -220,22 +220,11 @@ class Look:
         """Whether nobody need look to know that a thing is in view: nearly all moments of the phase show it."""
         return self.share(name) > TRIVIAL
 
-    def distractors(self, role: Role, scene: Scene, n: int, *more: object) -> list[str]:
-        """Draw names of a role that aren't in a scene, each the likelier, the more of this phase's moments show it.
-
-        Where the phase shows fewer than ``n``, others follow by their share of all moments.
-        """
-        out_of_view, counts = self._out_of_view(scene, role), self.transitions.shown_counts
-        here = {
-            name: self.share(name) for name in out_of_view if name in counts.get(self.clip.phase or "", {})
-        }
-        elsewhere = {
-            name: float(sum(of_phase.get(name, 0) for of_phase in counts.values()))
-            for name in out_of_view
-            if name not in here
-        }
-        names = draws.several_by_weight(here, n, *self.key(*more))
-        return [*names, *draws.several_by_weight(elsewhere, n - len(names), *self.key(*more))]
+    def plausible(self, role: Role, scene: Scene) -> dict[str, float]:
+        """Names of a role that training shows in this phase and that aren't in a scene, with their shares of its moments."""
+        out_of_view = set(self.absent(scene, role))
+        shown = self.transitions.shown_counts.get(self.clip.phase or "", {})
+        return {name: self.share(name) for name in sorted(shown) if name in out_of_view}
 
     def shows_border(self, *around_s: float) -> bool:
         """Whether other instruments are in view before a border than after it, where anybody says which are.
@@ -254,20 +243,19 @@ class Look:
 
     def absent(self, scene: Scene, role: Role | None = None) -> list[str]:
         """Things not in a scene that training shows in its phase, else anywhere; none where a part of it isn't said."""
-        names = self._out_of_view(scene, role)
-        phase_names = self.transitions.shown_counts.get(self.clip.phase or "", {})
-        return [name for name in names if name in phase_names] or names
-
-    def _out_of_view(self, scene: Scene, role: Role | None) -> list[str]:
-        """Names that training shows and a scene doesn't; none where a part of the scene isn't said."""
         if scene.unsaid_rle:
             return []
         there = {node.name for node in scene.nodes} | self.hidden_structures(scene)
-        return sorted(
-            name
-            for name, its_role in self.transitions.roles.items()
-            if role in (None, its_role) and name not in there and not nameless(name)
-        )
+        phase_names = self.transitions.shown_counts.get(self.clip.phase or "", {})
+        for names in (phase_names, self.transitions.roles):
+            fit = {
+                name
+                for name in names
+                if role in (None, self.transitions.roles.get(name)) and not nameless(name)
+            }
+            if fit - there:
+                return sorted(fit - there)
+        return []
 
 
 def _shows(scene: Scene) -> tuple[object, ...]:
