@@ -19,9 +19,6 @@ from surgvqa.builders.bits.blind import BOX, context, roughly
 from surgvqa.builders.schema import QA
 
 SHARE = 0.9  # of the questions with the same words, from which on one answer is told by them
-CHOICE_SHARE = (
-    0.85  # of the rates at which the choices of a list are the answer, from which on the list tells it
-)
 TIMES, CASES = 10, 3  # questions, and cases that they are of, below which nobody can tell
 WORDS, CHOICES = "its words tell the answer", "its choices tell the answer"
 
@@ -134,16 +131,14 @@ class Telling:
         # Of a thing that is rare, what is true of all others of the kind is held to be true.
         if says_something and any(self._tally(key).tells(key) for key in (own if has_enough else keys)):
             return WORDS
-        if various and choices:
-            rates = [self._rate((kind, choice), 1 / len(choices)) for choice in choices]
-            if max(rates) >= SHARE or max(rates) >= CHOICE_SHARE * sum(rates):
-                return CHOICES
+        if various and any(self._right((kind, choice)) for choice in choices):
+            return CHOICES
         return None
 
     def _tally(self, key: object) -> _Tally:
         return self._train if self._train.enough(key) else self._all
 
-    def _rate(self, key: tuple[str, str], unknown: float) -> float:
-        """In what share of the lists that offer a choice it is the answer; ``unknown`` where too few do."""
+    def _right(self, key: tuple[str, str]) -> bool:
+        """Whether a choice is the answer nearly always when it is offered."""
         tally = self._tally(key)
-        return tally.answers[key]["True"] / tally.answers[key].total() if tally.enough(key) else unknown
+        return tally.enough(key) and tally.answers[key]["True"] >= SHARE * tally.answers[key].total()

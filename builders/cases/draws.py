@@ -52,16 +52,3 @@ def pick_by_weight(weights: Mapping[str, float], *key: object) -> str:
         if at < 0:
             return name
     return max(names, key=lambda name: weights[name])
-
-
-def several_by_weight(weights: Mapping[str, float], n: int, *key: object) -> list[str]:
-    """Up to ``n`` of the names, none twice, each the likelier the greater its weight.
-
-    Each name's fraction to the power of one over its weight; the greatest come first (Efraimidis and Spirakis 2006,
-    https://doi.org/10.1016/j.ipl.2005.11.003).
-
-    >>> several_by_weight({"often": 9.0, "seldom": 0.1, "never": 0.0}, 3, "k")
-    ['often', 'seldom']
-    """
-    ranks = {name: fraction(*key, name) ** (1 / weight) for name, weight in weights.items() if weight > 0}
-    return sorted(ranks, key=lambda name: (-ranks[name], name))[:n]

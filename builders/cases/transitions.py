@@ -12,11 +12,6 @@ from dataclasses import dataclass, field
 from surgvqa.builders.cases.timeline import annotated_course, around, phase_at, to_ms
 from surgvqa.builders.schema import Case, Role
 
-OWN_SHARE, OWN_TIMES = (
-    0.2,
-    2.0,
-)  # of a phase's moments; times the share of all moments: an instrument of its own
-
 
 @dataclass(frozen=True, slots=True)
 class Transitions:
@@ -42,27 +37,6 @@ class Transitions:
         """
         count = self.shown_counts.get(phase or "", {}).get(name, 0)
         return (count + 0.5) / (self.scenes.get(phase or "", 0) + 1)
-
-    def own_instruments(self, phase: str) -> frozenset[str]:
-        """Instruments that a phase shows often, and much more often than all phases together.
-
-        >>> counts = {"incision": {"knife": 3, "probe": 3}, "closure": {"probe": 5}}
-        >>> roles = {"knife": "instrument", "probe": "instrument"}
-        >>> known = Transitions({}, {"incision": 3, "closure": 5}, counts, roles, True)
-        >>> sorted(known.own_instruments("incision"))
-        ['knife']
-        """
-        moments = sum(self.scenes.values())
-        return frozenset(
-            name
-            for name, count in self.shown_counts.get(phase, {}).items()
-            if self.roles.get(name) == "instrument"
-            and count >= OWN_SHARE * self.scenes[phase]
-            and count * moments
-            >= OWN_TIMES
-            * self.scenes[phase]
-            * sum(names.get(name, 0) for names in self.shown_counts.values())
-        )
 
 
 def transitions(cases: Iterable[Case]) -> Transitions:

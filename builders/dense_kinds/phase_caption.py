@@ -2,15 +2,12 @@
 
 Needs a clip of two to four phases, or steps, one after the other without a gap, of two seconds or more each: a border that is
 half a second off then leaves more than half of a stretch where it is. Each must hold a frame half a second clear of its
-borders. Frames tell a border only to the gap between two of them: around each they are at most three seconds apart, and at
-most half of the shortest stretch. Where instruments are annotated, other ones are in view before a border than after it.
-A retelling, whose bits aren't counted.
+borders, and where instruments are annotated one must be in view around each border. A retelling, whose bits aren't counted.
 Scored as a whole: each stretch by its name and a temporal IoU of at least 0.5.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
@@ -18,7 +15,7 @@ from surgvqa.builders.cases.timeline import Stretch
 from surgvqa.builders.dense_kinds.timed_caption import FEWEST, MOST, SHORTEST_S
 from surgvqa.builders.kinds.view import CLEAR_S, Draft, Look
 
-WIDEST_S = 3.0  # between two frames around a border
+SEEN_S = 2.0  # seconds around a border within which an instrument is in view
 
 
 def phase_caption(look: Look) -> Iterator[Draft]:
@@ -49,23 +46,23 @@ def _tell(look: Look, stretches: Sequence[Stretch], role: str) -> Iterator[Draft
         return
     shortest_s = max(SHORTEST_S, 2 * look.view.case.moment_error_s)
     borders = [end for _, end, _ in parts[:-1]]
-    lengths = [b - a for a, b in pairwise([parts[0][0], *borders, parts[-1][1]])]
-    widest_s = min(WIDEST_S, min(lengths) / 2)
     yield Draft(
         "; ".join(f"{begin - start_s:.1f}-{end - start_s:.1f} s: {label}" for begin, end, label in parts),
         (look.frames[0], *borders, look.frames[-1]),
         {},
-        visible=all(look.shows_border(border) and _gap_around(look, border) <= widest_s for border in borders)
+        visible=not any(_is_bare(look, border) for border in borders)
         and all(
             any(begin + CLEAR_S <= at_s <= end - CLEAR_S for at_s in look.frames) for begin, end, _ in parts
         ),
-        stable=min(lengths) >= shortest_s,
+        stable=all(b - a >= shortest_s for a, b in pairwise([parts[0][0], *borders, parts[-1][1]])),
     )
 
 
-def _gap_around(look: Look, at_s: float) -> float:
-    """Return the seconds between the frames before and after a moment."""
-    return next((b - a for a, b in pairwise(look.frames) if a <= at_s <= b), math.inf)
+def _is_bare(look: Look, border_s: float) -> bool:
+    """Whether annotations of instruments show none around a border: nothing in the frames tells it."""
+    moments = look.view.between(border_s - SEEN_S, border_s + SEEN_S)
+    tools = [node for scene in moments for node in scene.nodes if node.type == "instrument"]
+    return bool(moments) and look.annotates("instrument") and not tools
 
 
 def _covers(look: Look) -> tuple[float, float]:

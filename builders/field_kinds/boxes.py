@@ -79,7 +79,7 @@ def _contents(look: Look, scene: Scene) -> Iterator[Draft]:
         and not node.crowd
     ]
     there = {node.name for node in nodes}
-    others = draws.several_by_weight(look.plausible("instrument", scene), CHOICES - 1, *look.key("others"))
+    others = [name for name in look.likely("instrument") if name not in there]
     for node in draws.shuffle([node.id for node in nodes], *look.key("in_box")):
         one = next(other for other in nodes if other.id == node)
         beside = [other for other in nodes if other is not one]
@@ -92,7 +92,7 @@ def _contents(look: Look, scene: Scene) -> Iterator[Draft]:
         }
         # Whoever knows which instruments are used together guesses between those in view: only they are choices. Of 493
         # boxes of Cataract-1K with the tip and the spatula beside two that weren't there, the latter were right in 4.
-        wrong = sorted(there - {one.name} - in_part)[: CHOICES - 1] or others
+        wrong = sorted(there - {one.name} - in_part)[: CHOICES - 1] or others[: CHOICES - 1]
         least = 1 if there - {one.name} else CHOICES - 1
         if len(wrong) < least:
             continue

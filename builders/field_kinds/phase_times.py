@@ -19,6 +19,7 @@ from surgvqa.builders.field_kinds.spans import NOT_WITHIN
 from surgvqa.builders.kinds.view import CLEAR_S, Draft, Look
 
 CHOICES = ("in its first third", "in its middle third", "in its last third", NOT_WITHIN)
+SEEN_S = 2.0  # of a change, within which an instrument must be in view
 LOOK_S = 0.25  # between two looks at the label: no stretch is shorter
 UNCHANGED_SHARE = 0.02  # of the clips without a change
 
@@ -26,8 +27,15 @@ UNCHANGED_SHARE = 0.02  # of the clips without a change
 def phase_change(look: Look) -> Iterator[Draft]:
     """Yield the third in which the phase changes."""
     for draft in _change(look, look.view.label, look.view.phase_clear, "phase_change"):
-        plain = draft.nothing or look.shows_border(*draft.evidence)
+        plain = draft.nothing or _something_seen(look, draft.evidence)
         yield draft if plain else replace(draft, stable=False)
+
+
+def _something_seen(look: Look, around_s: tuple[float, ...]) -> bool:
+    """Whether an instrument is in view near a change, where anybody says what is: nothing else marks a phase."""
+    scenes = look.view.between(min(around_s) - SEEN_S, max(around_s) + SEEN_S)
+    tools = [node for scene in scenes for node in scene.nodes if node.type == "instrument"]
+    return bool(tools) or not scenes or not look.annotates("instrument")
 
 
 def step_change(look: Look) -> Iterator[Draft]:

@@ -1,4 +1,4 @@
-"""The instrument in a part of the frame, of those that are in view.
+"""The instrument in a part of the frame, of four: one that is in view elsewhere and ones that the phase makes plausible.
 
 Needs positions that the source itself states, of two instruments or more in view. A part of the frame is asked about where
 one instrument alone is in it; an instrument whose place nobody says is no choice. Scored as a choice.
@@ -27,13 +27,14 @@ def _in_place(look: Look, scene: Scene) -> Iterator[Draft]:
     tools = [node for node in scene.nodes if node.type == "instrument"]
     if len(cells) < len(tools) or any(nameless(name) for name in cells):
         return  # the place of one isn't known: it may be in any part
+    absent = [name for name in look.likely("instrument") if name not in cells]
     lone_names = [name for name in cells if list(cells.values()).count(cells[name]) == 1]
     for name in draws.shuffle(sorted(lone_names), *look.key("in_place"))[:MOST]:
-        # Only what is in view is a choice, as in `in_box`: what isn't would never be right.
-        elsewhere = draws.shuffle(sorted(cells.keys() - {name}), *look.key("elsewhere", name))[: CHOICES - 1]
-        if not elsewhere:
+        elsewhere = draws.shuffle(sorted(cells.keys() - {name}), *look.key("elsewhere", name))
+        wrong = [*elsewhere, *absent][: CHOICES - 1]
+        if not elsewhere or len(wrong) < CHOICES - 1:
             continue
-        choices = tuple(draws.shuffle([name, *elsewhere], *look.key("in_place", name, scene.time_s)))
+        choices = tuple(draws.shuffle([name, *wrong], *look.key("in_place", name, scene.time_s)))
         slots = {
             "b": cells[name] or "",
             "when": look.when(scene.time_s),

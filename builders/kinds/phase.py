@@ -1,8 +1,4 @@
-"""The phase at the latest frame that is seconds clear of a change of phase.
-
-A phase that has instruments of its own is asked where the clip shows one of them: a grasper that holds still for two
-minutes while a clip is due is there in every phase.
-"""
+"""The phase at the latest frame that is seconds clear of a change of phase."""
 
 from __future__ import annotations
 
@@ -11,7 +7,7 @@ from dataclasses import replace
 
 from surgvqa.builders.cases.moments import BORDER_S
 from surgvqa.builders.cases.timeline import IDLE
-from surgvqa.builders.kinds.view import Draft, Look, nameless
+from surgvqa.builders.kinds.view import Draft, Look
 
 
 def drafts(look: Look) -> Iterator[Draft]:
@@ -29,23 +25,7 @@ def drafts(look: Look) -> Iterator[Draft]:
 
 def _phase(look: Look, at_s: float, *, stable: bool) -> Draft:
     label, slots = _label(look, at_s), {"when": look.when(at_s)}
-    nothing = label == IDLE
-    visible = nothing or _is_marked(look, look.view.label(at_s) or "")
-    return Draft(label, (at_s,), slots, _choices(look), nothing=nothing, visible=visible, stable=stable)
-
-
-def _is_marked(look: Look, label: str) -> bool:
-    """Whether the clip shows one of the instruments that a phase has of its own; True where it has none, or nobody says."""
-    names = {
-        node.name
-        for scene in look.moments
-        if look.view.label(scene.time_s) == label
-        for node in scene.nodes
-        if node.type == "instrument"
-    }
-    unknown = not look.moments or any(map(nameless, names))
-    own_names = look.transitions.own_instruments(label)
-    return unknown or not own_names or not own_names.isdisjoint(names)
+    return Draft(label, (at_s,), slots, _choices(look), nothing=label == IDLE, visible=True, stable=stable)
 
 
 def _label(look: Look, at_s: float) -> str:

@@ -12,9 +12,6 @@ from surgvqa.builders.questions.captions import listed_names
 from surgvqa.builders.schema import Role, Scene
 
 FEWEST_CLASSES = 2  # of which it is asked which are in view
-LEAST_SHARE = (
-    0.005  # of the picture that a structure on a list covers: readers couldn't tell a triangle of 0.33 %
-)
 
 
 def instruments(look: Look) -> Iterator[Draft]:
@@ -44,14 +41,7 @@ def _anatomy(look: Look, scene: Scene) -> Iterator[Draft]:
         return
     slots = {"when": look.when(scene.time_s), "choices": ", ".join(classes)}
     unique = not look.hidden_structures(scene)
-    for draft in _list_names(look, scene, "anatomy", names, Draft("", (scene.time_s,), slots, unique=unique)):
-        yield replace(draft, visible=False) if _holds_a_trace(scene) else draft
-
-
-def _holds_a_trace(scene: Scene) -> bool:
-    """Whether so little of a structure is in view that whether it counts is a matter of opinion."""
-    least = LEAST_SHARE * scene.width * scene.height
-    return any(node.type == "anatomy" and node.area is not None and node.area < least for node in scene.nodes)
+    yield from _list_names(look, scene, "anatomy", names, Draft("", (scene.time_s,), slots, unique=unique))
 
 
 def _place(name: str, order: Sequence[str]) -> int:

@@ -34,7 +34,6 @@ TRIVIAL = (
 )
 UNSAID = 0.05  # of a thing's area, so many pixels that may belong to it or not change nothing
 REASONINGS = ("recognition", "spatial", "temporal", "verification", "description", "safety")
-BORDER_SIGHT_S = 4.0  # before and after a border, within which what is in view changes with it
 CLEAR_S = 0.5  # seconds by which two annotators' borders of a phase differ at the least
 
 
@@ -218,28 +217,16 @@ class Look:
 
     def trivial(self, name: str) -> bool:
         """Whether nobody need look to know that a thing is in view: nearly all moments of the phase show it."""
-        return self.share(name) > TRIVIAL
+        return self.transitions.share(self.clip.phase, name) > TRIVIAL
 
-    def plausible(self, role: Role, scene: Scene) -> dict[str, float]:
-        """Names of a role that training shows in this phase and that aren't in a scene, with their shares of its moments."""
-        out_of_view = set(self.absent(scene, role))
-        shown = self.transitions.shown_counts.get(self.clip.phase or "", {})
-        return {name: self.share(name) for name in sorted(shown) if name in out_of_view}
-
-    def shows_border(self, *around_s: float) -> bool:
-        """Whether other instruments are in view before a border than after it, where anybody says which are.
-
-        Nothing else that is annotated marks a border of phases. ``around_s`` is the border, or the frames around it.
-        """
-        before = self.view.between(min(around_s) - BORDER_SIGHT_S, min(around_s))
-        after = self.view.between(max(around_s), max(around_s) + BORDER_SIGHT_S)
-        if not before or not after or not self.annotates("instrument"):
-            return True
-        return _tools(before[0]) != _tools(after[-1])
-
-    def share(self, name: str) -> float:
-        """In what part of the moments of this phase training shows a thing."""
-        return self.transitions.share(self.clip.phase, name)
+    def likely(self, role: Role) -> list[str]:
+        """Names of a role that training shows, those that it shows the most often in this phase first."""
+        names = [
+            name
+            for name, its_role in self.transitions.roles.items()
+            if its_role == role and not nameless(name)
+        ]
+        return sorted(names, key=lambda name: (-self.transitions.share(self.clip.phase, name), name))
 
     def absent(self, scene: Scene, role: Role | None = None) -> list[str]:
         """Things not in a scene that training shows in its phase, else anywhere; none where a part of it isn't said."""

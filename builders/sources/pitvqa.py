@@ -207,16 +207,16 @@ class _Timeline:
     """The time line of a video's steps."""
 
     phases: list[Phase] = field(default_factory=list)
-    idle: list[tuple[float, float]] = field(default_factory=list)
-    unknown: list[tuple[float, float]] = field(default_factory=list)  # out of the patient, too
+    idle: list[tuple[float, float]] = field(default_factory=list)  # out of the patient, too
+    unknown: list[tuple[float, float]] = field(default_factory=list)
     strange: list[Step] = field(default_factory=list)  # of another video
 
 
 def _timeline(steps: Sequence[Step], last: int, out: set[int], video: int) -> _Timeline:
     """Sort the seconds of a video by what its steps say; ``last`` is the second after its last row.
 
-    The stretch of a row that names another video is unknown, and so are seconds in ``out``, out of the patient, within a
-    step: the table of steps goes on with it, and nothing in the picture tells which one it is.
+    The stretch of a row that names another video is unknown; seconds in ``out``, out of the patient, are idle:
+    nothing in the picture tells which step it is.
     """
     timeline = _Timeline()
     vocabulary = taxonomy.load(FACTS.procedure)
@@ -236,7 +236,7 @@ def _timeline(steps: Sequence[Step], last: int, out: set[int], video: int) -> _T
                 if second > start:
                     timeline.phases.append(Phase(label, float(start), float(second)))
                 if second < end:
-                    timeline.unknown.append((float(second), float(second + 1)))
+                    timeline.idle.append((float(second), float(second + 1)))
                 start = second + 1
     return timeline
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import chain
 
 import pytest
 from surgvqa.builders.asking.pool import POOL, certified_questions
@@ -112,55 +111,22 @@ def test_a_moment_of_a_single_row_is_not_asked_about(lasts, is_asked, shows):
     assert bool(of_clipper) is is_asked
 
 
-@pytest.mark.parametrize(
-    ("before", "after", "number"), [((), (), 0), (("hook",), ("hook",), 0), (("hook",), ("grasper",), 1)]
-)
-def test_a_change_of_phase_that_no_instrument_shows_is_not_asked(before, after, number):
+@pytest.mark.parametrize(("tools", "number"), [((), 0), (("hook",), 1)])
+def test_a_change_of_phase_with_nothing_in_view_is_not_asked(tools, number):
     """Nothing else in a picture marks it; a case whose instruments nobody labels is asked as before."""
     phases = (Phase("preparation", 0, 27), Phase("gallbladder dissection", 27, 60))
-    rows = [["hook"]] * 10, [list(before)] * 17, [list(after)] * 13, [["hook"]] * 20
-    case = seconds(*chain(*rows), phases=phases)
-    changes = [qa for qa in questions(case, "phase_change") if qa.short_answer.startswith("in its")]
-    assert len(changes) == number
-    assert len(questions(case, "phase_caption")) == number
+    case = seconds(*[["hook"]] * 20, *[list(tools)] * 20, *[["hook"]] * 20, phases=phases)
+    assert (
+        len([qa for qa in questions(case, "phase_change") if qa.short_answer.startswith("in its")]) == number
+    )
     phases = (Phase("preparation", 0, 27.5), Phase("gallbladder dissection", 27.5, 60))
     plain = link(Case("a", "made", "cholecystectomy", phases, duration_s=60.0))
     assert [qa for qa in questions(plain, "phase_change") if qa.short_answer.startswith("in its")]
 
 
-def test_a_phase_with_an_instrument_of_its_own_is_asked_where_it_is_in_view():
-    """A grasper alone for a minute is there in every phase; where the clipper came, clipping can be told."""
-    phases = (
-        Phase("calot triangle dissection", 0, 100),
-        Phase("clipping and cutting", 100, 200),
-        Phase("gallbladder dissection", 200, 300),
-    )
-    case = seconds(*rows_of(("grasper", 0, 300), ("clipper", 140, 200), length=300), phases=phases)
-    found = questions(case, "phase")
-    clipping = [at for qa in found if qa.short_answer == "clipping and cutting" for at in qa.evidence_s]
-    assert clipping and min(clipping) > 130
-    assert {qa.short_answer for qa in found} == {phase.label for phase in phases}
-
-
-@pytest.mark.parametrize(("clip_s", "is_told"), [(10.0, True), (30.0, False)])
-def test_a_border_between_frames_far_apart_is_not_told_to_the_second(clip_s, is_told):
-    """Of eight frames of half a minute two are four seconds apart: nobody sees when between them the phase changed."""
-    phases = tuple(
-        Phase(("preparation", "gallbladder dissection")[i % 2], 20.5 * i, 20.5 * (i + 1)) for i in range(8)
-    )
-    case = link(Case("a", "made", "cholecystectomy", phases, duration_s=164.0))
-    known = transitions([case])
-    clips = moments.windows(case, clip_s, 8).clips
-    chosen = Selection(kinds=("phase_caption",))
-    found = [
-        qa for clip in clips for qa in certified_questions(clip, case, load(case.procedure), known, chosen)
-    ]
-    assert bool(found) is is_told
-
-
 def test_a_source_states_how_far_its_moments_are_off():
     """Of labels that are ten seconds off nobody asks what is in view close to a change, nor its second."""
-    rows = rows_of(("grasper", 0, 120), ("hook", 43, 120), ("clipper", 63, 120), length=120)
+    rows = rows_of(("grasper", 0, 120), ("hook", 43, 120), length=120)
     kinds = ("instruments", "presence", "classes", "option", "missing", "entered", "seen_when", "ever_seen")
     kinds += ("enters_at", "when", "how_long", "timed_caption")
     sure, unsure = seconds(*rows), seconds(*rows, moment_error_s=10.0)

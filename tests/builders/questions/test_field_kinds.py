@@ -377,7 +377,7 @@ def test_choices_are_hard(world):
         for qa in questions:
             if qa.kind in ("triplet", "option", "in_box"):
                 assert len(set(qa.choices)) == len(qa.choices) <= 4
-                assert len(qa.choices) >= {"triplet": 4, "option": 3, "in_box": 2}[qa.kind]
+                assert len(qa.choices) == 4 or (qa.kind == "in_box" and len(qa.choices) > 1)
             if qa.kind == "triplet":
                 true = set(re.findall(r"\w+", qa.short_answer))
                 wrong = [set(re.findall(r"\w+", one)) for one in qa.choices if one != qa.short_answer]
@@ -467,16 +467,14 @@ def test_a_change_near_the_border_of_two_thirds_is_not_asked(change, answer):
     """PitVQA's video_19: a phase that begins at 4.0 s of six lies in the middle third as well as in the last."""
     from surgvqa.builders.schema import Entity, Phase, Scene
 
-    before, after = (Entity(name, name, "instrument", "presence") for name in ("grasper", "hook"))
+    tool = Entity("hook", "hook", "instrument", "presence")
     case = link(
         Case(
             "a",
             "x",
             "cholecystectomy",
             phases=(Phase("preparation", 0.0, change), Phase("gallbladder dissection", change, 7.0)),
-            scenes=tuple(
-                Scene(float(at), W, H, nodes=(before if at < change else after,)) for at in range(7)
-            ),
+            scenes=tuple(Scene(float(second), W, H, nodes=(tool,)) for second in range(7)),
         )
     )
     known, taxonomy = transitions([case]), load("cholecystectomy")

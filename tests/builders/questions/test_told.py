@@ -113,21 +113,6 @@ def test_an_answer_that_is_right_whenever_it_is_offered_is_not_offered():
     assert choice.left_out["option_anatomy"][CHOICES] == 24
 
 
-def test_a_list_of_which_one_alone_is_ever_the_answer_is_not_offered():
-    """The lens is right in twelve lists of fourteen, the others hardly ever: who knows that need not look."""
-
-    def one(answer: str, *wrong: str) -> QA:
-        offered = (answer, *wrong)
-        return asked("missing", f"Which one of these is out of view: {', '.join(offered)}?", answer, offered)
-
-    pool = [one("lens", "cornea", "pupil")] * 12 + [one("cornea", "lens", "pupil")]
-    pool += [one("pupil", "lens", "cornea")]
-    even = [one("gauge", "knife", "hook"), one("knife", "gauge", "hook"), one("hook", "knife", "gauge")] * 10
-    pool = [replace(qa, qa_id=f"{i}") for i, qa in enumerate(pool * 4 + even)]
-    choice = choose(parts(pool, pool, pool, pool))
-    assert left(choice) and not [qa for qa in left(choice) if "lens" in qa.choices]
-
-
 def test_a_kind_that_names_nothing_stays():
     """In nine of ten clips no instrument enters; that is no fault of the words, and the rest is worth asking."""
     text = "Which tools have entered by the end of the clip that were not there at its start?"
