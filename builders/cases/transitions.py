@@ -1,15 +1,24 @@
-"""Counts of the training cases: phases that follow each other, names that each phase's scenes show.
+"""The phases before and after a moment, and counts of the training cases: what follows what, what each phase's scenes show.
 
 Learned from training cases only, so that the choices of a question hold nothing of the case asked about.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from surgvqa.builders.cases.timeline import annotated_course, around, phase_at, to_ms
+from surgvqa.builders.cases.timeline import (
+    IDLE,
+    NONE,
+    TOLERANCE_MS,
+    Stretch,
+    annotated_course,
+    phase_at,
+    to_ms,
+)
 from surgvqa.builders.schema import Case, Role
 
 
@@ -86,3 +95,49 @@ def transitions(cases: Iterable[Case]) -> Transitions:
         phases=tuple(sorted(phases)),
         steps=tuple(sorted(steps, key=lambda name: (sum(steps[name]) / len(steps[name]), name))),
     )
+
+
+def around(case: Case, time_ms: int) -> tuple[str | None, str | None]:
+    """Return the phase before and the phase after the one at a moment, as ``neighbours`` has it; None where it isn't known."""
+    stretches = annotated_course(case).stretches
+    if not stretches or case.idle == "throughout":
+        return neighbours(stretches, time_ms)
+    first, last = stretches[0].start_ms, stretches[-1].end_ms
+    begin = min(0, -to_ms(case.video_offset_s))
+    is_hidden = case.idle == "stated" and first - begin > TOLERANCE_MS
+    edges = [Stretch(None, begin, first, True)] if is_hidden else []
+    end = last if case.duration_s is None else to_ms(case.duration_s) - to_ms(case.video_offset_s)
+    tail = [Stretch(None, last, end, True)] if end - last > TOLERANCE_MS else []
+    return neighbours((*edges, *stretches, *tail) if edges or tail else stretches, time_ms)
+
+
+def neighbours(stretches: Sequence[Stretch], time_ms: int) -> tuple[str | None, str | None]:
+    """Return the phase before and the phase after the one at a moment; "none" at either end of the case.
+
+    A phase that is interrupted by an idle stretch and goes on is one phase, so the phase before it is a
+    different one. Between phases, it is the phase that just ended and the one that follows. None where a
+    stretch of which nothing is known may hide it.
+
+    >>> stretches = (Stretch("a", 0, 9), Stretch("idle", 9, 12), Stretch("a", 12, 20), Stretch("b", 20, 30))
+    >>> neighbours(stretches, 15), neighbours(stretches, 10), neighbours(stretches, 25)
+    (('none', 'b'), ('a', 'a'), ('a', 'none'))
+    >>> neighbours((Stretch("a", 0, 9), Stretch(None, 9, 99, True), Stretch("b", 99, 120)), 5)
+    ('none', None)
+    """
+    following = bisect_right(stretches, time_ms, key=lambda stretch: stretch.start_ms)
+    at = following - 1
+    here = stretches[at].label if at >= 0 and time_ms < stretches[at].end_ms else None
+    before = at if at >= 0 and stretches[at].end_ms <= time_ms else at - 1
+    return _nearest(stretches, range(before, -1, -1), here), _nearest(
+        stretches, range(following, len(stretches)), here
+    )
+
+
+def _nearest(stretches: Sequence[Stretch], places: Iterable[int], here: str | None) -> str | None:
+    for place in places:
+        stretch = stretches[place]
+        if stretch.hides:
+            return None
+        if stretch.label not in (None, IDLE, here):
+            return stretch.label
+    return NONE

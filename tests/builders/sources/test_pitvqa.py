@@ -7,6 +7,7 @@ import csv
 from pathlib import Path
 
 import pytest
+from surgvqa.builders.cases.timeline import phase_at
 from surgvqa.builders.schema import Case, Omission, Phase
 from surgvqa.builders.source_files.pitvqa_official import PLACES
 from surgvqa.builders.sources import pitvqa
@@ -189,6 +190,14 @@ def test_no_step_while_out_of_the_patient(tmp_path):
     (case,), _ = read(tree(tmp_path, rows, ["0,sellotomy,5"]))
     assert case.phases == (Phase("sellotomy", 0, 4), Phase("sellotomy", 6, 12))
     assert case.duration_s == 12
+    assert phase_at(case, 4500) is None, "the steps go on; that nothing is under way no table says"
+
+
+def test_no_step_is_idle_only_where_no_row_shows_an_instrument(tmp_path):
+    at_work = "kerrisons,no_secondary_instrument,8,-2,3,"
+    rows = [NOTHING, NOTHING, at_work, NOTHING, *[at_work] * 4]
+    (case,), _ = read(tree(tmp_path, rows, ["0,operation_not_started,-1", "4,sellotomy,5"]))
+    assert [phase_at(case, 1000 * at) for at in range(5)] == ["idle", "idle", None, "idle", "sellotomy"]
 
 
 def test_frames_on_disk_decide_what_is_asked(tmp_path):
