@@ -21,6 +21,8 @@ from surgvqa.builders.cases.timeline import (
 )
 from surgvqa.builders.schema import Case, Role
 
+TELLING = 1.5  # times the mean share of a phase's moments, from which on a thing in view speaks for a phase
+
 
 @dataclass(frozen=True, slots=True)
 class Transitions:
@@ -46,6 +48,17 @@ class Transitions:
         """
         count = self.shown_counts.get(phase or "", {}).get(name, 0)
         return (count + 0.5) / (self.scenes.get(phase or "", 0) + 1)
+
+    def tells(self, phase: str, name: str) -> bool:
+        """Whether a thing in view speaks for a phase: its moments show it clearly more often than those of a phase do on average.
+
+        >>> counts = {"packaging": {"bag": 9, "grasper": 9}, "dissection": {"grasper": 8}}
+        >>> known = Transitions({}, {"packaging": 9, "dissection": 9}, counts, {}, True)
+        >>> known.tells("packaging", "bag"), known.tells("packaging", "grasper")
+        (True, False)
+        """
+        shares = [self.share(one, name) for one in self.scenes if one]
+        return bool(shares) and self.share(phase, name) >= TELLING * sum(shares) / len(shares)
 
 
 def transitions(cases: Iterable[Case]) -> Transitions:

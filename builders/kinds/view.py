@@ -35,6 +35,9 @@ TRIVIAL = (
 UNSAID = 0.05  # of a thing's area, so many pixels that may belong to it or not change nothing
 REASONINGS = ("recognition", "spatial", "temporal", "verification", "description", "safety")
 CLEAR_S = 0.5  # seconds by which two annotators' borders of a phase differ at the least
+NEAR_S = (
+    2.5  # seconds between two frames, up to which they show when something changes: clips of 18 s have eight
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +124,7 @@ class Look:
             len(times) >= FEWEST
             and (times[0], times[-1]) == (self.frames[0], self.frames[-1])
             and max(b - a for a, b in pairwise(times)) <= GAP_S
+            and max(b - a for a, b in pairwise(self.frames)) <= NEAR_S
         )
 
     def at_ends(self, drafts: Callable[[Scene], Iterator[Draft]]) -> Iterator[Draft]:
@@ -227,6 +231,20 @@ class Look:
             if its_role == role and not nameless(name)
         ]
         return sorted(names, key=lambda name: (-self.transitions.share(self.clip.phase, name), name))
+
+    def distractors(self, names: Iterable[str], count: int, *key: object) -> list[str]:
+        """Draw names that are wrong, each as likely as this phase shows it.
+
+        A thing that is there is drawn by how rare it is. So of a set of choices each is as likely to be right, whatever
+        the others are: who sees the choices alone learns nothing. The likeliest ones would be wrong whenever offered.
+        """
+        left = {name: self.transitions.share(self.clip.phase, name) for name in sorted(names)}
+        drawn_names: list[str] = []
+        while left and len(drawn_names) < count:
+            name = draws.pick_by_weight(left, *self.key(*key, len(drawn_names)))
+            del left[name]
+            drawn_names.append(name)
+        return drawn_names
 
     def absent(self, scene: Scene, role: Role | None = None) -> list[str]:
         """Things not in a scene that training shows in its phase, else anywhere; none where a part of it isn't said."""

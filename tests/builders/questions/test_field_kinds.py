@@ -24,6 +24,7 @@ VERBS = ["grasp", "retract", "dissect", "coagulate", "cut", "null_verb"]
 TARGETS = ["gallbladder", "liver", "cystic_duct", "null_target"]
 PHASES = ["preparation", "carlot-triangle-dissection", "clipping-and-cutting", "gallbladder-dissection"]
 SAID = ["preparation", "calot triangle dissection", "clipping and cutting", "gallbladder dissection"]
+OWN = {"irrigator": 0, "clipper": 2}  # the one phase in which a tool is used: it speaks for it
 W, H = 854, 480  # what a release without pictures is taken to be
 SECONDS = 240
 DENSE = frozenset(
@@ -71,9 +72,11 @@ def raw(seed: int) -> dict:
     shown: set[str] = set()
     frames = {}
     for second in range(SECONDS):
-        if draw.random() < 0.25:
-            shown ^= {draw.choice(TOOLS)}
         phase = second * len(PHASES) // SECONDS
+        usual = [tool for tool in TOOLS if OWN.get(tool, phase) == phase]
+        shown &= {*usual}
+        if draw.random() < 0.25:
+            shown ^= {draw.choice(usual)}
         instances = []
         for tool in sorted(shown):
             number, (_, verb, target) = draw.choice([one for one in triplets.items() if one[1][0] == tool])
