@@ -179,7 +179,7 @@ def _laid_flat(case: Case) -> _Layout:
 
 def _facts(case: Case) -> tuple[object, ...]:
     """Return what a case's layout rests on beside its phases."""
-    return case.case_id, case.idle, case.idle_s, case.unknown, id(case.steps)
+    return case.case_id, case.idle, case.idle_s, case.unknown, case.steps
 
 
 def _without_contradictions(stretches: Sequence[Stretch], case: Case) -> Iterator[Stretch]:

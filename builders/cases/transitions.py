@@ -9,6 +9,7 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from surgvqa.builders.cases.timeline import (
     IDLE,
@@ -19,14 +20,18 @@ from surgvqa.builders.cases.timeline import (
     phase_at,
     to_ms,
 )
-from surgvqa.builders.schema import Case, Role
+from surgvqa.builders.schema import Case, Entity, Role
 
+MOST_SHARES = 8192  # of phases and names, that are kept
 TELLING = 1.5  # times the mean share of a phase's moments, from which on a thing in view speaks for a phase
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Transitions:
-    """Counts over training cases; plain dictionaries, so that it goes to other processes."""
+    """Counts over training cases; plain dictionaries, so that it goes to other processes.
+
+    Compared as itself: what is asked of it a million times is worked out once.
+    """
 
     following: Mapping[str, int]  # phase that comes next after some stretch, or "none" -> times
     scenes: Mapping[str, int]  # phase -> annotated moments in it
@@ -46,8 +51,7 @@ class Transitions:
         >>> Transitions({}, {"incision": 3}, {"incision": {"slit knife": 3}}, {}, True).share("incision", "slit knife")
         0.875
         """
-        count = self.shown_counts.get(phase or "", {}).get(name, 0)
-        return (count + 0.5) / (self.scenes.get(phase or "", 0) + 1)
+        return _share(self, phase, name)
 
     def tells(self, phase: str, name: str) -> bool:
         """Whether a thing in view speaks for a phase: its moments show it clearly more often than those of a phase do on average.
@@ -57,8 +61,19 @@ class Transitions:
         >>> known.tells("packaging", "bag"), known.tells("packaging", "grasper")
         (True, False)
         """
-        shares = [self.share(one, name) for one in self.scenes if one]
-        return bool(shares) and self.share(phase, name) >= TELLING * sum(shares) / len(shares)
+        return _tells(self, phase, name)
+
+
+@lru_cache(maxsize=MOST_SHARES)
+def _share(known: Transitions, phase: str | None, name: str) -> float:
+    count = known.shown_counts.get(phase or "", {}).get(name, 0)
+    return (count + 0.5) / (known.scenes.get(phase or "", 0) + 1)
+
+
+@lru_cache(maxsize=MOST_SHARES)
+def _tells(known: Transitions, phase: str, name: str) -> bool:
+    shares = [known.share(one, name) for one in known.scenes if one]
+    return bool(shares) and known.share(phase, name) >= TELLING * sum(shares) / len(shares)
 
 
 def transitions(cases: Iterable[Case]) -> Transitions:
@@ -82,19 +97,26 @@ def transitions(cases: Iterable[Case]) -> Transitions:
         last = max((step.end_s for step in case.steps), default=1.0)
         for step in case.steps:
             steps[step.label].append(step.start_s / last)
+        sights: Counter[tuple[str, int]] = Counter()
+        things: dict[
+            int, tuple[Entity, ...]
+        ] = {}  # moments that show the same have one tuple, where a table says so
         for scene in case.scenes:
-            tools = Counter(node.name for node in scene.nodes if node.type == "instrument" and not node.crowd)
-            has_boxes = has_boxes or any(node.bbox is not None for node in scene.nodes)
-            has_crowds = has_crowds or any(node.crowd for node in scene.nodes if node.type == "instrument")
-            several.update(name for name, n in tools.items() if n > 1)
+            sights[phase_at(case, to_ms(scene.time_s)) or "", id(scene.nodes)] += 1
+            things[id(scene.nodes)] = scene.nodes
             acts.update(
                 f"{act.instrument}|{act.verb or ''}|{act.target or ''}" for act in scene.actions or ()
             )
-            phase = phase_at(case, to_ms(scene.time_s)) or ""
-            scenes[phase] += 1
-            shown_counts[phase].update({node.name for node in scene.nodes})
-            roles.update({node.name: node.type for node in scene.nodes})
-            has_places = has_places or any(node.granularity != "presence" for node in scene.nodes)
+        for nodes in things.values():
+            tools = Counter(node.name for node in nodes if node.type == "instrument" and not node.crowd)
+            has_boxes = has_boxes or any(node.bbox is not None for node in nodes)
+            has_crowds = has_crowds or any(node.crowd for node in nodes if node.type == "instrument")
+            several.update(name for name, n in tools.items() if n > 1)
+            roles.update({node.name: node.type for node in nodes})
+            has_places = has_places or any(node.granularity != "presence" for node in nodes)
+        for (phase, key), n in sights.items():
+            scenes[phase] += n
+            shown_counts[phase].update(dict.fromkeys((node.name for node in things[key]), n))
     return Transitions(
         following=dict(sorted(following.items())),
         scenes=dict(sorted(scenes.items())),

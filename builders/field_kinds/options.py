@@ -22,7 +22,8 @@ def option(look: Look) -> Iterator[Draft]:
 
 def option_anatomy(look: Look) -> Iterator[Draft]:
     """Yield which one of four structures is in view."""
-    yield from look.at_ends(lambda scene: _one(look, scene, "anatomy"))
+    if look.names("anatomy"):
+        yield from look.at_ends(lambda scene: _one(look, scene, "anatomy"))
 
 
 def missing(look: Look) -> Iterator[Draft]:
@@ -47,9 +48,11 @@ def missing(look: Look) -> Iterator[Draft]:
 
 def _one(look: Look, scene: Scene, role: Role) -> Iterator[Draft]:
     there = sorted({node.name for node in scene.nodes if node.type == role and not nameless(node.name)})
+    if not there:
+        return
     absent = set(look.likely(role)) - {*there, *look.hidden_structures(scene)}
     others = look.distractors(absent, CHOICES - 1, "option", "others", role, scene.time_s)
-    if not there or len(others) < CHOICES - 1:
+    if len(others) < CHOICES - 1:
         return
     odds = {name: 1 - look.transitions.share(look.clip.phase, name) for name in there}
     true = draws.pick_by_weight(odds, *look.key("option", role))

@@ -6,6 +6,7 @@ A kind yields drafts; the certificate of each is what `asked` holds it to before
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -154,6 +155,11 @@ class Look:
             return self.moment_words.start
         return self.moment_words.at.format(s=f"{self.second(at_s):.1f}")
 
+    def near_frame(self, at_s: float, by_s: float) -> bool:
+        """Whether a frame lies within some seconds of a moment."""
+        place = bisect_left(self.frames, at_s)
+        return any(abs(at_s - frame_s) <= by_s for frame_s in self.frames[max(0, place - 1) : place + 1])
+
     def second(self, at_s: float) -> float:
         """Return the second of the clip that a moment is, from the clip's own start: where a cut video begins."""
         return round(at_s - self.clip.start_ms / 1000, 3)
@@ -235,8 +241,7 @@ class Look:
     def distractors(self, names: Iterable[str], count: int, *key: object) -> list[str]:
         """Draw names that are wrong, each as likely as this phase shows it.
 
-        A thing that is there is drawn by how rare it is. So of a set of choices each is as likely to be right, whatever
-        the others are: who sees the choices alone learns nothing. The likeliest ones would be wrong whenever offered.
+        A thing that is there is drawn by how rare it is, so that of a set of choices each is about as likely to be right.
         """
         left = {name: self.transitions.share(self.clip.phase, name) for name in sorted(names)}
         drawn_names: list[str] = []
