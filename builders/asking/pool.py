@@ -235,9 +235,14 @@ def fault(draft: Draft, frames: Sequence[float]) -> str | None:
     >>> fault(Draft("2", (9.0,), {}), (0.0, 5.0))
     'not answerable'
     """
-    inside = all(frames[0] <= at <= frames[-1] for at in draft.evidence)
-    checks = (inside and bool(draft.evidence), draft.visible, draft.stable, draft.unique)
-    return next((cause for cause, holds in zip(CAUSES, checks, strict=True) if holds is False), None)
+    evidence = draft.evidence
+    if not evidence or min(evidence) < frames[0] or max(evidence) > frames[-1]:
+        return CAUSES[0]
+    if draft.visible is False:
+        return CAUSES[1]
+    if draft.stable is False:
+        return CAUSES[2]
+    return CAUSES[3] if draft.unique is False else None
 
 
 def steady(look: Look, draft: Draft) -> bool:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
 
-from surgvqa.builders.bits.blind import Context, Guesser, QuestionCounts, answer_class, context, usual
+from surgvqa.builders.bits.blind import QuestionCounts, answer_class, context
 from surgvqa.builders.bits.figures import RETELLINGS
+from surgvqa.builders.bits.offered import without_idle_choices
+from surgvqa.builders.bits.open_bits import OpenBits, fold_of
 from surgvqa.builders.bits.repeats import fresh
-from surgvqa.builders.bits.thin import FEWEST, MEASURABLE, Guessers, Item, thin_items, weights
+from surgvqa.builders.bits.thin import FEWEST, MEASURABLE, Guessers, Item, dominates, thin_items, weights
 from surgvqa.builders.bits.told import Telling
-from surgvqa.builders.cases import draws
 from surgvqa.builders.schema import QA, Clip
 
-FOLDS = 3  # of cases, for the bits of a question: no guesser has seen a case that it guesses on
 HELD_OUT = ("validation", "test")
-LEAST = 0.8  # of the mean of a case's clips, the bits of a held-out clip that stays
+LEAST = 0.85  # of the mean of a case's clips, the bits of a held-out clip that stays
+FEW_CLIPS = 12  # of a case, which all stay: of so few a mean says little
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,10 @@ def choose(parts: Sequence[Part], seed: int = 0) -> Choice:
     """Choose, kind by kind and split by split; deterministic, whatever the order of the parts."""
     parts, repeat_count = without_repeats(parts)
     left_out: dict[str, Counter[str]] = defaultdict(Counter)
+    parts = [
+        replace(part, pool=pool)
+        for part, pool in zip(parts, without_idle_choices([part.pool for part in parts]), strict=True)
+    ]
     parts = without_told(parts, left_out)
     counts = count_pool(parts, seed)
     notes: list[str] = []
@@ -53,7 +57,7 @@ def choose(parts: Sequence[Part], seed: int = 0) -> Choice:
     for kind, (answer, n) in constant.items():
         left_out[kind]["every answer is the same"] += n
         notes.append(f"{kind} is not asked: every answer of {n} is {answer!r}")
-    bits = _Bits(counts.folds)
+    bits = OpenBits(counts.folds)
     guessers = {
         kind: Guessers(counts.train_questions[kind], counts.texts[kind]) for kind in sorted(counts.kinds())
     }
@@ -66,7 +70,8 @@ def choose(parts: Sequence[Part], seed: int = 0) -> Choice:
         parts = [_without(part, poor, left_out) for part in parts]
         counts = counts.held_out_of(parts)
     keep = _thin_held_out(counts.held_out, guessers, set(constant), seed, left_out, notes)
-    clips = _weighted_clips(parts, counts, set(constant), keep, bits, seed)
+    train_ids = _thin_training(parts, counts, guessers, seed, left_out, notes)
+    clips = _weighted_clips(parts, counts, set(constant), {**keep, **train_ids}, bits, seed)
     silent = sum(len(part.clips) for part in parts) - sum(map(len, clips))
     if silent:
         notes.append(f"{silent} clips are left out: nothing is left to ask of them")
@@ -164,7 +169,7 @@ def count_pool(parts: Sequence[Part], seed: int) -> Counts:
 
 
 def _poor(
-    parts: Sequence[Part], keep: Mapping[str, set[str]], bits: _Bits, seed: int
+    parts: Sequence[Part], keep: Mapping[str, set[str]], bits: OpenBits, seed: int
 ) -> set[tuple[str, str]]:
     """Return (split, clip) of the held-out clips whose questions leave less than a share of the mean of their case open.
 
@@ -172,7 +177,7 @@ def _poor(
     """
     poor_clips = set()
     for part in parts:
-        if part.split not in HELD_OUT or len(part.clips) < MEASURABLE:
+        if part.split not in HELD_OUT or len(part.clips) < FEW_CLIPS:
             continue
         fold = fold_of(part.case_id, seed)
         left = [
@@ -231,15 +236,47 @@ def _thin_held_out(
     return keep
 
 
+def _thin_training(
+    parts: Sequence[Part],
+    counts: Counts,
+    guessers: Mapping[str, Guessers],
+    seed: int,
+    left_out: dict[str, Counter[str]],
+    notes: list[str],
+) -> dict[str, set[str]]:
+    """Return the ids that stay in training of each kind that nobody need look for; its answers are counted anew."""
+    questions = counts.train_questions
+    if not any(one.total() >= MEASURABLE for one in questions.values()):
+        return {}  # of a handful nobody can tell
+    plain = {kind for kind in questions if dominates(questions[kind])}
+    items: dict[str, list[Item]] = {kind: [] for kind in sorted(plain)}
+    for qa in (qa for part in parts if part.split not in HELD_OUT for pool in part.pool for qa in pool):
+        if qa.kind in plain:
+            what = context(qa.kind, qa.question, qa.choices)
+            items[qa.kind].append(Item(qa.qa_id, what, answer_class(qa.short_answer), qa.question))
+    keep: dict[str, set[str]] = {}
+    for kind, kind_items in items.items():
+        kept_items, cause = thin_items(kind_items, guessers[kind], seed)
+        keep[kind] = {item.qa_id for item in kept_items}
+        counts.answers[kind] = Counter(item.answer for item in kept_items)
+        left_out[kind]["guessed without looking"] += len(kind_items) - len(kept_items)
+        if cause is not None:
+            notes.append(f"{kind} is not asked in train: {cause}")
+    return keep
+
+
 def _weighted_clips(
     parts: Sequence[Part],
     counts: Counts,
     constant: set[str],
     keep: Mapping[str, set[str]],
-    bits: _Bits,
+    bits: OpenBits,
     seed: int,
 ) -> list[tuple[Clip, ...]]:
-    """Return the clips of every part with the questions that stay, their bits and weights."""
+    """Return the clips of every part with the questions that stay, their bits and weights.
+
+    ``keep`` has the ids that stay of a held-out split, and of a kind that training is thinned of.
+    """
     by_answer = {kind: weights(answers) for kind, answers in counts.answers.items()}
     clips = []
     for part in parts:
@@ -253,7 +290,8 @@ def _weighted_clips(
                     1.0 if held_out else by_answer[qa.kind][answer_class(qa.short_answer)],
                 )
                 for qa in pool
-                if qa.kind not in constant and (not held_out or qa.qa_id in keep[part.split])
+                if qa.kind not in constant
+                and ((key := part.split if held_out else qa.kind) not in keep or qa.qa_id in keep[key])
             )
             if questions:
                 rows.append(replace(clip, qa=questions))
@@ -278,61 +316,3 @@ def _constant(folds: Mapping[tuple[str, int], QuestionCounts]) -> dict[str, tupl
             answers[kind][answer] += n
     alike = {kind: next(iter(counts.items())) for kind, counts in answers.items() if len(counts) == 1}
     return {kind: one for kind, one in alike.items() if one[1] >= FEWEST}
-
-
-def fold_of(case_id: str, seed: int) -> int:
-    """Return the fold of a case."""
-    return int(draws.fraction("fold", seed, case_id) * FOLDS)
-
-
-class _Bits:
-    """The bits that the best guesser leaves open of each question, fitted without the question's fold.
-
-    The guessers are two classifiers, of words and of choices alone, and one to whom all choices are alike.
-    """
-
-    def __init__(self, folds: Mapping[tuple[str, int], QuestionCounts]) -> None:
-        self._guessers: dict[tuple[str, int], tuple[Guesser, Guesser]] = {}
-        for kind in sorted({kind for kind, _ in folds}):
-            for fold in range(FOLDS):
-                rest: QuestionCounts = Counter()
-                for other in range(FOLDS):
-                    if other != fold:
-                        rest.update(folds.get((kind, other), {}))
-                self._guessers[kind, fold] = Guesser(rest), Guesser(usual(rest))
-        self._better: dict[str, int] = {}
-        self._answers: dict[str, int] = {}
-        for kind in sorted({kind for kind, _ in folds}):
-            self._answers[kind] = len(
-                {answer for fold in range(FOLDS) for _, answer in folds.get((kind, fold), ())}
-            )
-            losses = [0.0, 0.0, 0.0]
-            for fold in range(FOLDS):
-                for (what, answer), n in folds.get((kind, fold), {}).items():
-                    for which, guesser in enumerate(self._guessers[kind, fold]):
-                        losses[which] += n * guesser.bits(_guesser_context(which, what), answer)
-                    losses[2] += n * self._even(kind, what)
-            self._better[kind] = losses.index(min(losses))
-        self._known_bits: dict[tuple[str, int, Context, str], float] = {}
-
-    def of(self, qa: QA, fold: int) -> float:
-        """Return the bits of a question's answer."""
-        what = context(qa.kind, qa.question, qa.choices)
-        short = answer_class(qa.short_answer)
-        key = (qa.kind, fold, what, short)
-        if key not in self._known_bits:
-            which = self._better[qa.kind]
-            if which == 2:
-                bits = self._even(qa.kind, what)
-            else:
-                bits = self._guessers[qa.kind, fold][which].bits(_guesser_context(which, what), short)
-            self._known_bits[key] = round(bits, 4)
-        return self._known_bits[key]
-
-    def _even(self, kind: str, what: Context) -> float:
-        return math.log2(len(what.choices) or self._answers[kind])
-
-
-def _guesser_context(which: int, what: Context) -> Context:
-    """Return what each of the two guessers reads: the question's words, or its choices alone."""
-    return Context((), what.choices) if which else what

@@ -20,6 +20,8 @@ CAP_MARGIN = 0.08  # chance, where the share of one answer stops; who always say
 MEASURABLE = 30  # questions of a kind in a split below which no share can be told from chance
 FEWEST = 8  # questions of a kind in a split; fewer say nothing
 GUESSERS = 4  # without pixels, that a split is held against
+DOMINANT = 2 / 3  # of a kind's questions in training, right for who says the likeliest of what each offers
+MARGIN = 0.10  # chance, above which such a guesser needn't look
 ROUNDS = 200  # each takes a question or more; 16 were needed of 4,805, and more say that it won't end
 
 
@@ -97,6 +99,23 @@ def thin_items(items: Sequence[Item], guessers: Guessers, seed: int) -> tuple[li
         if len(kept_items) == before:
             return kept_items, None
     return [], f"even of those left after {ROUNDS} rounds of leaving some out too many can be guessed"
+
+
+def dominates(questions: QuestionCounts) -> bool:
+    """Whether the likeliest of the answers that each question offers is nearly always right: a side, yes or no, one of a few.
+
+    >>> mostly = Counter({(Context((), ("no", "yes")), "no"): 8, (Context((), ("no", "yes")), "yes"): 2})
+    >>> dominates(mostly), dominates(Counter({(Context((), ("no", "yes")), "no"): 5, (Context((), ("no", "yes")), "yes"): 5}))
+    (True, False)
+    """
+    if questions.total() < FEWEST or any(not what.choices for what, _ in questions):
+        return False
+    answers: Counter[str] = Counter()
+    for (_, answer), n in questions.items():
+        answers[answer] += n
+    likeliest = {choices: pick([answers], "", choices) for choices in {what.choices for what, _ in questions}}
+    hits = sum(n for (what, answer), n in questions.items() if likeliest[what.choices] == answer)
+    return hits >= max(DOMINANT, chance(questions) + MARGIN) * questions.total()
 
 
 def count_items(items: Sequence[Item]) -> QuestionCounts:

@@ -1,10 +1,10 @@
-"""The agreement of annotated moments and phases, measured where a rule gives a picture its time."""
+"""The agreement of a case's labels: moments with phases, where a rule gives a picture its time; phases with each other."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from surgvqa.builders.cases.timeline import IDLE, phase_at, to_ms
+from surgvqa.builders.cases.timeline import IDLE, overlap_ms, phase_at, to_ms
 from surgvqa.builders.schema import Case
 
 WORDS = {
@@ -49,3 +49,18 @@ def sentence(counts: Mapping[str, tuple[int, int]]) -> str:
         if total
     ]
     return ", ".join(parts) or "no case has both phases and annotated images"
+
+
+def overlaps(cases: Iterable[Case]) -> tuple[str, ...]:
+    """Return a note on cases whose phases overlap: how long, in which; none where none do."""
+    seconds_by_case = {case.case_id: seconds for case in cases if (seconds := overlap_ms(case) / 1000)}
+    if not seconds_by_case:
+        return ()
+    first = ", ".join(
+        f"{case_id} ({seconds_by_case[case_id]:g} s)" for case_id in sorted(seconds_by_case)[:5]
+    )
+    more = f" and {len(seconds_by_case) - 5} more" if len(seconds_by_case) > 5 else ""
+    return (
+        f"phases overlap for {sum(seconds_by_case.values()):g} s in {len(seconds_by_case)} case{'s' if len(seconds_by_case) > 1 else ''}: "
+        f"{first}{more}; at each moment the phase that started last was taken",
+    )

@@ -4,8 +4,8 @@ Phases of real cases have gaps (Cataract-1K), nest and overlap (MultiBypass140: 
 `preparation`). At every moment the phase that started last holds, of two that start together the shorter
 one; when it ends, the one around it resumes. Everything here counts in integer milliseconds.
 
-Where no phase is annotated the operation is idle only where the source says so (``Case.idle``); otherwise
-nothing is known there, and nothing is asked.
+Where no phase is annotated the operation is idle only where the source says so (``Case.idle``) and none of its tables
+contradicts it; otherwise nothing is known there, and nothing is asked.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import heapq
 import itertools
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -123,23 +123,8 @@ def overlap_ms(case: Case) -> int:
     return _lay(case).overlap_ms
 
 
-def overlaps(cases: Iterable[Case]) -> tuple[str, ...]:
-    """Return a note on cases whose phases overlap: how long, in which; none where none do."""
-    seconds_by_case = {case.case_id: seconds for case in cases if (seconds := overlap_ms(case) / 1000)}
-    if not seconds_by_case:
-        return ()
-    first = ", ".join(
-        f"{case_id} ({seconds_by_case[case_id]:g} s)" for case_id in sorted(seconds_by_case)[:5]
-    )
-    more = f" and {len(seconds_by_case) - 5} more" if len(seconds_by_case) > 5 else ""
-    return (
-        f"phases overlap for {sum(seconds_by_case.values()):g} s in {len(seconds_by_case)} case{'s' if len(seconds_by_case) > 1 else ''}: "
-        f"{first}{more}; at each moment the phase that started last was taken",
-    )
-
-
 def _lay(case: Case) -> _Layout:
-    facts = (case.case_id, case.idle, case.idle_s, case.unknown)
+    facts = _facts(case)
     earlier_layout = _layouts.get(id(case.phases))
     if earlier_layout is not None and earlier_layout.phases is case.phases and earlier_layout.facts == facts:
         return earlier_layout
@@ -186,10 +171,37 @@ def _laid_flat(case: Case) -> _Layout:
             stretches.append(Stretch(label or None, start, end, label == UNREAD))
     return _Layout(
         case.phases,
-        (case.case_id, case.idle, case.idle_s, case.unknown),
-        Timeline(tuple(stretches), tuple(omissions)),
+        _facts(case),
+        Timeline(tuple(_without_contradictions(stretches, case)), tuple(omissions)),
         flat.overlap_ms,
     )
+
+
+def _facts(case: Case) -> tuple[object, ...]:
+    """Return what a case's layout rests on beside its phases."""
+    return case.case_id, case.idle, case.idle_s, case.unknown, case.steps
+
+
+def _without_contradictions(stretches: Sequence[Stretch], case: Case) -> Iterator[Stretch]:
+    """Yield stretches; what is idle by one table, while a step or a row that can't be read holds by another, is unknown."""
+    spans = sorted(
+        (to_ms(start), to_ms(end))
+        for start, end in (*((step.start_s, step.end_s) for step in case.steps), *case.unknown)
+        if start < end < LONGEST_S
+    )
+    ends = list(itertools.accumulate((end for _, end in spans), max))
+    for stretch in stretches:
+        at = stretch.start_ms
+        for start, end in spans[bisect_right(ends, at) :] if stretch.label == IDLE else ():
+            if start >= stretch.end_ms:
+                break
+            low, high = max(at, start), min(end, stretch.end_ms)
+            if low < high:
+                yield from (Stretch(IDLE, at, low),) if at < low else ()
+                yield Stretch(None, low, high, high - low > TOLERANCE_MS)
+                at = high
+        if at < stretch.end_ms:
+            yield replace(stretch, start_ms=at)
 
 
 def _before(case: Case) -> str | None:
@@ -294,49 +306,3 @@ def phase_at(case: Case, time_ms: int) -> str | None:
     if not stretches or stretches[0].start_ms <= time_ms < stretches[-1].end_ms:
         return label_at(stretches, time_ms)
     return _before(case) if time_ms < stretches[0].start_ms else _after(case)
-
-
-def around(case: Case, time_ms: int) -> tuple[str | None, str | None]:
-    """Return the phase before and the phase after the one at a moment, as ``neighbours`` has it; None where it isn't known."""
-    stretches = annotated_course(case).stretches
-    if not stretches or case.idle == "throughout":
-        return neighbours(stretches, time_ms)
-    first, last = stretches[0].start_ms, stretches[-1].end_ms
-    begin = min(0, -to_ms(case.video_offset_s))
-    is_hidden = case.idle == "stated" and first - begin > TOLERANCE_MS
-    edges = [Stretch(None, begin, first, True)] if is_hidden else []
-    end = last if case.duration_s is None else to_ms(case.duration_s) - to_ms(case.video_offset_s)
-    tail = [Stretch(None, last, end, True)] if end - last > TOLERANCE_MS else []
-    return neighbours((*edges, *stretches, *tail) if edges or tail else stretches, time_ms)
-
-
-def neighbours(stretches: Sequence[Stretch], time_ms: int) -> tuple[str | None, str | None]:
-    """Return the phase before and the phase after the one at a moment; "none" at either end of the case.
-
-    A phase that is interrupted by an idle stretch and goes on is one phase, so the phase before it is a
-    different one. Between phases, it is the phase that just ended and the one that follows. None where a
-    stretch of which nothing is known may hide it.
-
-    >>> stretches = (Stretch("a", 0, 9), Stretch("idle", 9, 12), Stretch("a", 12, 20), Stretch("b", 20, 30))
-    >>> neighbours(stretches, 15), neighbours(stretches, 10), neighbours(stretches, 25)
-    (('none', 'b'), ('a', 'a'), ('a', 'none'))
-    >>> neighbours((Stretch("a", 0, 9), Stretch(None, 9, 99, True), Stretch("b", 99, 120)), 5)
-    ('none', None)
-    """
-    following = bisect_right(stretches, time_ms, key=lambda stretch: stretch.start_ms)
-    at = following - 1
-    here = stretches[at].label if at >= 0 and time_ms < stretches[at].end_ms else None
-    before = at if at >= 0 and stretches[at].end_ms <= time_ms else at - 1
-    return _nearest(stretches, range(before, -1, -1), here), _nearest(
-        stretches, range(following, len(stretches)), here
-    )
-
-
-def _nearest(stretches: Sequence[Stretch], places: Iterable[int], here: str | None) -> str | None:
-    for place in places:
-        stretch = stretches[place]
-        if stretch.hides:
-            return None
-        if stretch.label not in (None, IDLE, here):
-            return stretch.label
-    return NONE

@@ -79,7 +79,8 @@ def _contents(look: Look, scene: Scene) -> Iterator[Draft]:
         and not node.crowd
     ]
     there = {node.name for node in nodes}
-    others = [name for name in look.likely("instrument") if name not in there]
+    absent = set(look.likely("instrument")) - there
+    others = look.distractors(absent, CHOICES - 1, "in_box", "others", scene.time_s)
     for node in draws.shuffle([node.id for node in nodes], *look.key("in_box")):
         one = next(other for other in nodes if other.id == node)
         beside = [other for other in nodes if other is not one]
@@ -92,7 +93,7 @@ def _contents(look: Look, scene: Scene) -> Iterator[Draft]:
         }
         # Whoever knows which instruments are used together guesses between those in view: only they are choices. Of 493
         # boxes of Cataract-1K with the tip and the spatula beside two that weren't there, the latter were right in 4.
-        wrong = sorted(there - {one.name} - in_part)[: CHOICES - 1] or others[: CHOICES - 1]
+        wrong = sorted(there - {one.name} - in_part)[: CHOICES - 1] or others
         least = 1 if there - {one.name} else CHOICES - 1
         if len(wrong) < least:
             continue

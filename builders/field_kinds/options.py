@@ -1,6 +1,6 @@
 """Multiple choice with hard distractors: which one of four is in view.
 
-Distractors are the things that training shows most often in this phase and that aren't in view: what who knows the phase
+Distractors are drawn from what isn't in view, the likelier, the more often the phase shows it: what who knows the phase
 finds plausible. The thing that is there is drawn the likelier, the rarer the phase shows it. Scored as a choice.
 """
 
@@ -22,7 +22,8 @@ def option(look: Look) -> Iterator[Draft]:
 
 def option_anatomy(look: Look) -> Iterator[Draft]:
     """Yield which one of four structures is in view."""
-    yield from look.at_ends(lambda scene: _one(look, scene, "anatomy"))
+    if look.names("anatomy"):
+        yield from look.at_ends(lambda scene: _one(look, scene, "anatomy"))
 
 
 def missing(look: Look) -> Iterator[Draft]:
@@ -33,20 +34,25 @@ def missing(look: Look) -> Iterator[Draft]:
     # What is in view all the time is never what is missing: offered, it would only tell.
     there = sorted({n.name for n in scene.nodes if not nameless(n.name) and not look.trivial(n.name)})
     absent = look.absent(scene)
-    if len(there) < 2 or not absent:
-        return
-    true = look.one_of(absent[:3], "missing")
-    others = draws.shuffle(there, *look.key("missing", "shown"))[: CHOICES - 1]
+    if len(there) < CHOICES - 1 or not absent:
+        return  # of two in view, one of them always there, who never looks knows the half
+    true = look.distractors(absent, 1, "missing")[0]
+    rarity = {name: 1 - look.transitions.share(look.clip.phase, name) for name in there}
+    others: list[str] = []
+    while rarity and len(others) < CHOICES - 1:
+        others.append(draws.pick_by_weight(rarity, *look.key("missing", "shown", len(others))))
+        del rarity[others[-1]]
     nodes = [node for node in scene.nodes if node.name in others]
     yield _draft(look, scene, true, others, all_large(look, nodes, scene))
 
 
 def _one(look: Look, scene: Scene, role: Role) -> Iterator[Draft]:
     there = sorted({node.name for node in scene.nodes if node.type == role and not nameless(node.name)})
-    others = [name for name in look.likely(role) if name not in {*there, *look.hidden_structures(scene)}][
-        : CHOICES - 1
-    ]
-    if not there or len(others) < CHOICES - 1:
+    if not there:
+        return
+    absent = set(look.likely(role)) - {*there, *look.hidden_structures(scene)}
+    others = look.distractors(absent, CHOICES - 1, "option", "others", role, scene.time_s)
+    if len(others) < CHOICES - 1:
         return
     odds = {name: 1 - look.transitions.share(look.clip.phase, name) for name in there}
     true = draws.pick_by_weight(odds, *look.key("option", role))

@@ -1,7 +1,7 @@
-"""The instrument in a part of the frame, of four: one that is in view elsewhere and ones that the phase makes plausible.
+"""The instrument in a part of the frame, of those in view, four at most.
 
 Needs positions that the source itself states, of two instruments or more in view. A part of the frame is asked about where
-one instrument alone is in it; an instrument whose place nobody says is no choice. Scored as a choice.
+one instrument alone is in it. Scored as a choice.
 """
 
 from __future__ import annotations
@@ -27,12 +27,11 @@ def _in_place(look: Look, scene: Scene) -> Iterator[Draft]:
     tools = [node for node in scene.nodes if node.type == "instrument"]
     if len(cells) < len(tools) or any(nameless(name) for name in cells):
         return  # the place of one isn't known: it may be in any part
-    absent = [name for name in look.likely("instrument") if name not in cells]
     lone_names = [name for name in cells if list(cells.values()).count(cells[name]) == 1]
     for name in draws.shuffle(sorted(lone_names), *look.key("in_place"))[:MOST]:
-        elsewhere = draws.shuffle(sorted(cells.keys() - {name}), *look.key("elsewhere", name))
-        wrong = [*elsewhere, *absent][: CHOICES - 1]
-        if not elsewhere or len(wrong) < CHOICES - 1:
+        # What isn't in view is no choice: who knows which instruments are used together guesses between those two.
+        wrong = draws.shuffle(sorted(cells.keys() - {name}), *look.key("elsewhere", name))[: CHOICES - 1]
+        if not wrong:
             continue
         choices = tuple(draws.shuffle([name, *wrong], *look.key("in_place", name, scene.time_s)))
         slots = {

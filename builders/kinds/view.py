@@ -6,6 +6,7 @@ A kind yields drafts; the certificate of each is what `asked` holds it to before
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -35,6 +36,9 @@ TRIVIAL = (
 UNSAID = 0.05  # of a thing's area, so many pixels that may belong to it or not change nothing
 REASONINGS = ("recognition", "spatial", "temporal", "verification", "description", "safety")
 CLEAR_S = 0.5  # seconds by which two annotators' borders of a phase differ at the least
+NEAR_S = (
+    2.5  # seconds between two frames, up to which they show when something changes: clips of 18 s have eight
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +125,7 @@ class Look:
             len(times) >= FEWEST
             and (times[0], times[-1]) == (self.frames[0], self.frames[-1])
             and max(b - a for a, b in pairwise(times)) <= GAP_S
+            and max(b - a for a, b in pairwise(self.frames)) <= NEAR_S
         )
 
     def at_ends(self, drafts: Callable[[Scene], Iterator[Draft]]) -> Iterator[Draft]:
@@ -149,6 +154,11 @@ class Look:
         if at_s == self.frames[0]:
             return self.moment_words.start
         return self.moment_words.at.format(s=f"{self.second(at_s):.1f}")
+
+    def near_frame(self, at_s: float, by_s: float) -> bool:
+        """Whether a frame lies within some seconds of a moment."""
+        place = bisect_left(self.frames, at_s)
+        return any(abs(at_s - frame_s) <= by_s for frame_s in self.frames[max(0, place - 1) : place + 1])
 
     def second(self, at_s: float) -> float:
         """Return the second of the clip that a moment is, from the clip's own start: where a cut video begins."""
@@ -227,6 +237,19 @@ class Look:
             if its_role == role and not nameless(name)
         ]
         return sorted(names, key=lambda name: (-self.transitions.share(self.clip.phase, name), name))
+
+    def distractors(self, names: Iterable[str], count: int, *key: object) -> list[str]:
+        """Draw names that are wrong, each as likely as this phase shows it.
+
+        A thing that is there is drawn by how rare it is, so that of a set of choices each is about as likely to be right.
+        """
+        left = {name: self.transitions.share(self.clip.phase, name) for name in sorted(names)}
+        drawn_names: list[str] = []
+        while left and len(drawn_names) < count:
+            name = draws.pick_by_weight(left, *self.key(*key, len(drawn_names)))
+            del left[name]
+            drawn_names.append(name)
+        return drawn_names
 
     def absent(self, scene: Scene, role: Role | None = None) -> list[str]:
         """Things not in a scene that training shows in its phase, else anywhere; none where a part of it isn't said."""

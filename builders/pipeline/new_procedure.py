@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from surgvqa.builders.annotations.picture_names import refuse_beyond
-from surgvqa.builders.cases.timeline import overlaps
+from surgvqa.builders.cases.agreement import overlaps
 from surgvqa.builders.cases.windows import windows
 from surgvqa.builders.files.faults import summarise
 from surgvqa.builders.files.process_pool import MEMORY_BYTES, Failure, run_tasks

@@ -15,10 +15,10 @@ from surgvqa.builders.asking.asked_kinds import refuse_unknown_kinds, unasked_ki
 from surgvqa.builders.asking.pool import certified_questions
 from surgvqa.builders.bits.choose import Part, choose
 from surgvqa.builders.cases import balance as balancing
+from surgvqa.builders.cases.agreement import overlaps
 from surgvqa.builders.cases.moments import asks_itself, length_notes
 from surgvqa.builders.cases.splits import SPLITS, assign
 from surgvqa.builders.cases.splits import note as split_note
-from surgvqa.builders.cases.timeline import overlaps
 from surgvqa.builders.cases.transitions import transitions
 from surgvqa.builders.cases.windows import windows
 from surgvqa.builders.configs import segmentation

@@ -19,8 +19,8 @@ from dataclasses import dataclass, replace
 from surgvqa.builders.cases import draws
 from surgvqa.builders.cases.case_index import of_case
 from surgvqa.builders.cases.scene import CELLS, centre
-from surgvqa.builders.cases.timeline import IDLE, NONE, around
-from surgvqa.builders.cases.transitions import Transitions, transitions
+from surgvqa.builders.cases.timeline import IDLE, NONE
+from surgvqa.builders.cases.transitions import Transitions, around, transitions
 from surgvqa.builders.procedures.taxonomy import Taxonomy
 from surgvqa.builders.questions import captions, positions, wording
 from surgvqa.builders.questions.motion import directions, motions

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import cache
 from operator import attrgetter
 from pathlib import Path
@@ -137,8 +137,18 @@ def within(evidence: Sequence[float], times: Sequence[float]) -> tuple[float, ..
 
 def columns(qa: QA) -> QAColumns:
     """Return a question as its columns; the names of both are the same."""
-    values = zip(QA_COLUMNS, _values_of()(qa), strict=True)
-    return cast(QAColumns, {name: list(one) if isinstance(one, tuple) else one for name, one in values})
+    row: dict[str, object] = dict(zip(QA_COLUMNS, _values_of()(qa), strict=True))
+    for name in _list_columns():
+        row[name] = list(cast(tuple[object, ...], row[name]))
+    return cast(QAColumns, row)
+
+
+@cache
+def _list_columns() -> tuple[str, ...]:
+    """Return the columns that hold several values."""
+    return tuple(
+        one.name for one in fields(QA) if one.name in QA_COLUMNS and str(one.type).startswith("tuple")
+    )
 
 
 @cache

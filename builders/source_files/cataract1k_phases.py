@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from surgvqa.builders.cases.timeline import IDLE
 from surgvqa.builders.files.tables import number, rows, span
 from surgvqa.builders.procedures.taxonomy import Taxonomy
-from surgvqa.builders.schema import Omission, Phase
+from surgvqa.builders.schema import Omission, Phase, Scene
 from surgvqa.builders.source_files.cataract1k_files import FOLDER, PHASES
 from surgvqa.cards.command import InputError
 
@@ -58,6 +59,18 @@ def read(case_id: str, path: Path, file_name: str, taxonomy: Taxonomy) -> CasePh
             case_phases.phases.append(Phase(label, start_s, end_s))
     case_phases.phases.sort(key=lambda phase: (phase.start_s, phase.end_s, phase.label))
     return case_phases
+
+
+def doubtful_gaps(case_phases: CasePhases, scenes: Iterable[Scene]) -> Iterator[tuple[float, float]]:
+    """Yield the gaps before and between phases in which a picture shows an instrument: they aren't idle for sure."""
+    spans = [(phase.start_s, phase.end_s) for phase in case_phases.phases]
+    spans = sorted([*spans, *case_phases.idle, *case_phases.unknown])
+    at_work = [scene.time_s for scene in scenes if any(node.type == "instrument" for node in scene.nodes)]
+    until_s = 0.0
+    for start_s, end_s in spans:
+        if any(until_s <= at_s < start_s for at_s in at_work):
+            yield until_s, start_s
+        until_s = max(until_s, end_s)
 
 
 def agree(case_id: str, path: Path, file_name: str, case_numbers: set[str]) -> None:

@@ -90,7 +90,7 @@ def read(
 ) -> Iterator[Case | Omission]:
     """Read a tree in Cataract-1K's format for a source of any name; every outline is an entity of its own.
 
-    Its authors leave gaps where a case is idle.
+    Its authors leave gaps where a case is idle; a gap in which a picture shows an instrument is unknown.
     """
     if not root.is_dir():
         raise InputError(f"no folder {root}; get Cataract-1K at {FACTS.access} and give its folder as --root")
@@ -151,6 +151,8 @@ def _case(
     )
     drops += case_phases.omissions
     scenes = _scenes(root, instances, case_id, files_by_case.keys(), taxonomy, drops) if instances else {}
+    if idle == "until_last":  # stated by nobody but the gap itself
+        case_phases.unknown.extend(cataract1k_phases.doubtful_gaps(case_phases, scenes.values()))
     frames: tuple[Frame, ...] = ()
     try:
         if video is None:

@@ -122,7 +122,6 @@ def _case(
         rows = instrument_rows(path, int(number), codes, left_out)
         steps = step_rows(steps_path, int(number))
         media, frames = _media(root, case_id)
-        out = {row.second for row in rows if OUT in (row.name1, row.name2)}
         last = max(row.second for row in rows) + 1
         on_disk = {frame.time_s for frame in frames} or {float(row.second) for row in rows}
         phases: tuple[Phase, ...] = ()
@@ -132,13 +131,15 @@ def _case(
         unknown: list[tuple[float, float]] = []
         if questions == "ours":
             scenes = tuple(scene for scene in _scenes(rows, path.name, left_out) if scene.time_s in on_disk)
-            timeline = _timeline(steps, last, out, int(number))
+            timeline = _timeline(steps, last, rows, int(number))
             phases, idle, unknown = tuple(timeline.phases), timeline.idle, timeline.unknown
             for step in timeline.strange:
                 left_out.add(steps_path.name, f"the row names video {step.video}", step.start)
         else:
             vocabulary = taxonomy.load(FACTS.procedure)
-            names = {step.name: vocabulary.canonical("phase", step.name) for step in steps}
+            names = {
+                step.name: vocabulary.canonical("phase", step.name) for step in steps if step.name != OUT
+            }
             changes = [(step.start, step.name) for step in steps]
             official_clips = frame_clips(case_id, rows, changes, names.__getitem__, left_out.add)
             clips = tuple(clip for clip in official_clips if (clip.end_ms - 500) / 1000 in on_disk)
@@ -207,38 +208,45 @@ class _Timeline:
     """The time line of a video's steps."""
 
     phases: list[Phase] = field(default_factory=list)
-    idle: list[tuple[float, float]] = field(default_factory=list)  # out of the patient, too
+    idle: list[tuple[float, float]] = field(default_factory=list)  # no step, and no row contradicts it
     unknown: list[tuple[float, float]] = field(default_factory=list)
     strange: list[Step] = field(default_factory=list)  # of another video
 
 
-def _timeline(steps: Sequence[Step], last: int, out: set[int], video: int) -> _Timeline:
+def _timeline(steps: Sequence[Step], last: int, rows: Sequence[Row], video: int) -> _Timeline:
     """Sort the seconds of a video by what its steps say; ``last`` is the second after its last row.
 
-    The stretch of a row that names another video is unknown; seconds in ``out``, out of the patient, are idle:
-    nothing in the picture tells which step it is.
+    Unknown are the stretch of a row that names another video, seconds out of the patient (nothing in the picture tells
+    which step it is, and that the operation stands still nobody says), and seconds without a step that show an instrument.
     """
     timeline = _Timeline()
     vocabulary = taxonomy.load(FACTS.procedure)
+    out = [row.second for row in rows if OUT in (row.name1, row.name2)]
+    at_work = [row.second for row in rows if row.name1 not in (OUT, OCCLUDED_IMAGE, *NONE)]
     steps_in_order = sorted(steps, key=lambda step: step.start)
     for step, following in zip(steps_in_order, [*steps_in_order[1:], None], strict=True):
-        end = min(last, following.start if following else last)
+        start, end = step.start, min(last, following.start if following else last)
         if step.video != video:
             timeline.strange.append(step)
-            timeline.unknown.append((float(step.start), float(end)))
+            timeline.unknown.append((float(start), float(end)))
         elif step.name in NOT_A_STEP:
-            if step.start < end:
-                timeline.idle.append((float(step.start), float(end)))
+            timeline.idle.extend(_without(start, end, at_work) if step.name != OUT else ())
         else:
             label = vocabulary.canonical("phase", step.name)
-            start = step.start
-            for second in (*sorted(at for at in out if step.start <= at < end), end):
-                if second > start:
-                    timeline.phases.append(Phase(label, float(start), float(second)))
-                if second < end:
-                    timeline.idle.append((float(second), float(second + 1)))
-                start = second + 1
+            timeline.phases.extend(Phase(label, *span) for span in _without(start, end, out))
     return timeline
+
+
+def _without(start: int, end: int, seconds: Sequence[int]) -> Iterator[tuple[float, float]]:
+    """Yield the parts of a stretch without some of its seconds.
+
+    >>> list(_without(2, 9, [1, 4, 8]))
+    [(2.0, 4.0), (5.0, 8.0)]
+    """
+    for second in (*sorted(at for at in seconds if start <= at < end), end):
+        if second > start:
+            yield float(start), float(second)
+        start = second + 1
 
 
 def _media(root: Path, case_id: str) -> tuple[Path | None, tuple[Frame, ...]]:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from surgvqa.builders.cases.timeline import annotated_course, course, label_at, neighbours
+from surgvqa.builders.cases.timeline import annotated_course, course, label_at
+from surgvqa.builders.cases.transitions import neighbours
 from surgvqa.builders.cases.windows import frame_times, windows
 from surgvqa.builders.schema import Case, Clip, Phase, Scene
 from surgvqa.cards.command import InputError

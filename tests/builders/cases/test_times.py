@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 from surgvqa.builders.cases import timeline, times
-from surgvqa.builders.cases.timeline import around, course, overlaps, phase_at
-from surgvqa.builders.cases.transitions import transitions
+from surgvqa.builders.cases.agreement import overlaps
+from surgvqa.builders.cases.timeline import course, phase_at
+from surgvqa.builders.cases.transitions import around, transitions
 from surgvqa.builders.cases.windows import windows
 from surgvqa.builders.procedures.taxonomy import load
 from surgvqa.builders.questions.ask import KINDS, ask
@@ -165,3 +166,12 @@ def test_a_phase_before_its_recording_is_a_fault_and_before_an_excerpt_is_not() 
     for offset, wrong in ((0.0, True), (-5.0, False)):
         early = case((-5.0, 4.0), duration_s=20.0, video_offset_s=offset)
         assert any(one.fault for one in course(early).omissions) == wrong
+
+
+def test_what_two_tables_say_otherwise_is_unknown_not_idle():
+    steps = (Phase("clip cystic duct", 12, 14), Phase("clip cystic artery", 14, 30))
+    facts = {"steps": steps, "idle_s": ((10, 20), (40, 50)), "unknown": ((45, 60),), "duration_s": 60.0}
+    case = Case("a", "made", "cholecystectomy", phases=(Phase("preparation", 0, 10),), **facts)
+    labels = [phase_at(case, 1000 * at) for at in (5, 11, 12, 15, 19, 35, 41, 46)]
+    assert labels == ["preparation", "idle", None, None, None, None, "idle", None]
+    assert around(case, 5000)[1] is None, "what holds from 12 to 20 s may be a phase of its own"

@@ -54,7 +54,8 @@ def test_a_phase_between_two_borders_is_not_asked_at_either():
         Phase("clipping and cutting", 12, 14),
         Phase("preparation", 14, 30),
     )
-    found = questions(seconds(*[["hook"]] * 30, phases=phases), "phase")
+    tools = [*[["hook"]] * 12, *[["clipper"]] * 2, *[["hook"]] * 16]
+    found = questions(seconds(*tools, phases=phases), "phase")
     assert found and all(qa.short_answer == "preparation" for qa in found)
     assert all(not 9 < at < 17 for qa in found for at in qa.evidence_s)
 

@@ -163,7 +163,9 @@ def test_a_way_between_two_directions_is_neither(kind, name, role):
 def test_what_is_always_in_view_is_not_offered_as_missing():
     """The cornea is in every picture of an eye: who is asked which one is absent leaves it out without looking."""
     eye = drawn("cornea", 0, 0, "anatomy", 400)
-    tools = [drawn(name, 500, 100.0 * i) for i, name in enumerate(("gauge", "spatula", "slit knife"))]
-    pairs = [[tools[i % 3], tools[(i + 1) % 3]] for i in range(38)]
-    found = questions([case("cataract", *([eye, *pair] for pair in pairs), phase="incision")], "missing")
+    tools = [
+        drawn(name, 500, 100.0 * i) for i, name in enumerate(("gauge", "spatula", "slit knife", "marker"))
+    ]
+    several = [[tools[i % 4], tools[(i + 1) % 4], tools[(i + 2) % 4]] for i in range(38)]
+    found = questions([case("cataract", *([eye, *some] for some in several), phase="incision")], "missing")
     assert found and not [qa for qa in found if "cornea" in qa.choices]

@@ -7,6 +7,7 @@ import csv
 from pathlib import Path
 
 import pytest
+from surgvqa.builders.cases.timeline import phase_at
 from surgvqa.builders.schema import Case, Omission, Phase
 from surgvqa.builders.source_files.pitvqa_official import PLACES
 from surgvqa.builders.sources import pitvqa
@@ -189,6 +190,14 @@ def test_no_step_while_out_of_the_patient(tmp_path):
     (case,), _ = read(tree(tmp_path, rows, ["0,sellotomy,5"]))
     assert case.phases == (Phase("sellotomy", 0, 4), Phase("sellotomy", 6, 12))
     assert case.duration_s == 12
+    assert phase_at(case, 4500) is None, "the steps go on; that nothing is under way no table says"
+
+
+def test_no_step_is_idle_only_where_no_row_shows_an_instrument(tmp_path):
+    at_work = "kerrisons,no_secondary_instrument,8,-2,3,"
+    rows = [NOTHING, NOTHING, at_work, NOTHING, *[at_work] * 4]
+    (case,), _ = read(tree(tmp_path, rows, ["0,operation_not_started,-1", "4,sellotomy,5"]))
+    assert [phase_at(case, 1000 * at) for at in range(5)] == ["idle", "idle", None, "idle", "sellotomy"]
 
 
 def test_frames_on_disk_decide_what_is_asked(tmp_path):
@@ -369,3 +378,31 @@ def test_the_command_takes_the_question_set(tmp_path, capsys):
     assert "26 questions" in capsys.readouterr().out  # 5 + 9 + 12 of a case
     assert main([*asked, "theirs", "--out", str(tmp_path / "other")]) == 2
     assert "official and ours" in capsys.readouterr().err
+
+
+def test_real_idle_seconds_are_those_without_a_step_and_without_an_instrument(realdata):
+    """Raw lines, painted: idle is a second of which the steps say that the operation hasn't begun or has ended."""
+    folder, idle = realdata / "pitvqa", 0
+    for case in (one for one in pitvqa.cases(folder) if isinstance(one, Case)):
+        number = case.case_id[-2:]
+        with (folder / "steps_csv" / f"steps_{number}.csv").open(newline="") as file:
+            rows = list(csv.reader(file))[1:]
+        changes = sorted((int(at), name if int(video) == int(number) else "") for video, at, name, *_ in rows)
+        lines = (folder / "instruments_csv" / f"instruments_{number}.csv").read_text("latin-1").splitlines()
+        for line in lines[1:]:
+            _, second, first, *_ = line.split(",")
+            step = [name for start, name in changes if start <= int(second)][-1:]
+            expected = step in (["operation_not_started"], ["operation_ended"])
+            expected = expected and first in (
+                "out_of_patient",
+                "no_visible_instrument",
+                "occluded_image_inside_patient",
+            )
+            assert (phase_at(case, 1000 * int(second)) == "idle") == expected, (
+                case.case_id,
+                second,
+                step,
+                first,
+            )
+            idle += expected
+    assert idle > 1000

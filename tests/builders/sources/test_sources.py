@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import yaml
 from PIL import Image
 from plain_video import render
-from surgvqa.builders import sources
+from surgvqa.builders import procedures, sources
 from surgvqa.builders.cases.scene import from_json, link, to_json
-from surgvqa.builders.cases.timeline import IDLE
+from surgvqa.builders.cases.timeline import IDLE, course, to_ms
 from surgvqa.builders.cases.transitions import transitions
 from surgvqa.builders.cases.windows import frame_times, windows
 from surgvqa.builders.procedures.taxonomy import load
@@ -103,6 +104,30 @@ def test_cases_are_sorted_unique_and_sound(fixture_tree: Tree, found: list[Case 
         assert all(path.is_file() for path in case.files)
         media = [case.video] if case.video else [frame.path for frame in case.frames]
         assert {*media} <= {*case.files}
+
+
+GAPS_ARE_IDLE = ("cataract1k", "synthetic")  # by their authors: a gap between two phases is idle
+
+
+def test_idle_is_only_what_the_source_says_and_no_table_contradicts(cases: list[Case]) -> None:
+    for case in cases:
+        assert case.idle == "stated" or case.source in GAPS_ARE_IDLE
+        idle = [one for one in course(case).stretches if one.label == IDLE]
+        if case.idle == "stated":
+            said = [(to_ms(start), to_ms(end)) for start, end in case.idle_s]
+            assert all(any(a <= one.start_ms and one.end_ms <= b for a, b in said) for one in idle)
+        others = [(step.start_s, step.end_s) for step in case.steps] + [*case.unknown]
+        if case.idle == "until_last":
+            seen = (s.time_s for s in case.scenes if any(n.type == "instrument" for n in s.nodes))
+            others += [(at_s, at_s + 0.001) for at_s in seen]
+        for one in idle:
+            assert not [1 for a, b in others if to_ms(a) < one.end_ms and to_ms(b) > one.start_ms]
+
+
+def test_no_word_for_out_of_the_body_means_that_nothing_is_under_way() -> None:
+    for path in sorted(Path(procedures.__file__).parent.glob("*.yaml")):
+        words = yaml.safe_load(path.read_text("utf-8")).get("idle", [])
+        assert not [word for word in words if "out" in word.lower()], path.name
 
 
 def test_two_readings_are_equal(fixture_tree: Tree, found: list[Case | Omission]) -> None:
