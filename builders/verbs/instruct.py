@@ -5,6 +5,7 @@ from __future__ import annotations
 from surgvqa.builders.files.one_command import alone
 from surgvqa.builders.settings.instruct import Instruct
 from surgvqa.cards.arguments.words import next_line
+from surgvqa.cards.command import say
 
 
 def run(config: Instruct) -> None:
@@ -15,6 +16,7 @@ def run(config: Instruct) -> None:
         print(write.estimate(config))
         if config.estimate:
             return
+    say(f"writing instructions from {config.labels.name}")
     with alone(config.out):
         report = write.instruct(config)
     for split, counts in report["splits"].items():
