@@ -10,13 +10,14 @@ from surgvqa.cards.command import say
 
 def run(config: Instruct) -> None:
     """Write instruction data, and say what the verifier refused."""
+    if not config.estimate:
+        say("writing instructions")  # no path: it may name a patient
     from surgvqa.builders.instruct import write
 
     if config.teacher is not None or config.estimate:
         print(write.estimate(config))
         if config.estimate:
             return
-    say(f"writing instructions from {config.labels.name}")
     with alone(config.out):
         report = write.instruct(config)
     for split, counts in report["splits"].items():
