@@ -33,6 +33,8 @@ LONGEST = [
     "test_build.py",
     "test_demo.py",
     "test_privacy.py",
+    "test_screen.py",
+    "test_private_instructions.py",
     "test_audio.py",
     "test_intervals.py",
     "test_vision_cache.py",

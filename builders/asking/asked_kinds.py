@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
-from surgvqa.builders.asking.pool import POOL, kinds
+from surgvqa.builders.asking.pool import CAUSES, POOL, kinds
 from surgvqa.builders.asking.templates import wording
 from surgvqa.builders.questions.ask import KINDS
 from surgvqa.cards.command import InputError, nearest
@@ -32,15 +32,18 @@ def refuse_unknown_kinds(asking: str, names: Collection[str]) -> None:
 def unasked_kinds(
     kinds_with_questions: Collection[str], left_out: Mapping[str, Mapping[str, int]]
 ) -> Iterator[str]:
-    """Say why a kind of a user's own has no question although it drafted some.
+    """Say of a kind of a user's own why it has no question although it drafted some, or how many drafts weren't asked.
 
     >>> list(unasked_kinds([], {"late": {"not answerable": 6}}))
     ['late is not asked: of its drafts 6 are not answerable; evidence must lie within the frames that are shown']
+    >>> list(unasked_kinds(["late"], {"late": {"not answerable": 2, "redundant": 3}}))
+    ['late is asked in part: of its drafts 2 are not answerable; evidence must lie within the frames that are shown']
     """
     for kind, causes in sorted(left_out.items()):
-        if kind not in kinds_with_questions and kind not in POOL:
-            counts = ", ".join(f"{n} are {cause}" for cause, n in sorted(causes.items()))
-            yield f"{kind} is not asked: of its drafts {counts}; evidence must lie within the frames that are shown"
+        counts = ", ".join(f"{n} are {cause}" for cause, n in sorted(causes.items()) if cause in CAUSES)
+        if counts and kind not in POOL:
+            share = "asked in part" if kind in kinds_with_questions else "not asked"
+            yield f"{kind} is {share}: of its drafts {counts}; evidence must lie within the frames that are shown"
 
 
 def way_out(names: Collection[str]) -> str:

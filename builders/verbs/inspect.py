@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from surgvqa.cards.arguments.option import Usage
+from surgvqa.cards.command import say
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +40,7 @@ def run(config: Inspect) -> None:
             f"{summary['error_rate']:.1%} wrong or unclear (95 %: {low:.1%} to {high:.1%}); it is on the card"
         )
         return
+    say(f"drawing {config.n} questions of {config.folder}")
     from surgvqa.builders.inspection.page import write
 
     path = config.page or config.folder.resolve().with_name(f"{config.folder.resolve().name}-inspect.html")

@@ -5,10 +5,13 @@ from __future__ import annotations
 from surgvqa.builders.files.one_command import alone
 from surgvqa.builders.settings.instruct import Instruct
 from surgvqa.cards.arguments.words import next_line
+from surgvqa.cards.command import say
 
 
 def run(config: Instruct) -> None:
     """Write instruction data, and say what the verifier refused."""
+    if not config.estimate:
+        say("writing instructions")  # no path: it may name a patient
     from surgvqa.builders.instruct import write
 
     if config.teacher is not None or config.estimate:

@@ -9,6 +9,7 @@ from typing import Annotated
 from surgvqa.builders.settings.frames import RateOptions
 from surgvqa.cards.arguments.option import Usage
 from surgvqa.cards.arguments.words import next_line
+from surgvqa.cards.command import say
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,8 @@ def run(config: New) -> None:
     if config.check:
         print("\n".join(begin.check(folder, config.image_rate)))
         return
+    if config.example:
+        say(f"rendering six laparoscopies of half a minute into {folder}")
     for path in begin.new(config.procedure, folder, example=config.example):
         print(path)
     print(

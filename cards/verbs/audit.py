@@ -19,7 +19,7 @@ class Audit:
     sheets: Annotated[Path | None, Usage("OUT")] = None
     """write contact sheets of random frames for a person to look at"""
     frames: Annotated[int, Usage("N")] = 3000
-    """how many"""
+    """how many; all where there are no more"""
     looked_at: Annotated[int | None, Usage("N")] = None
     """record that a person looked at so many of them"""
     hits: Annotated[int, Usage("K", default_text="0")] = 0
@@ -43,7 +43,8 @@ def run(config: Audit) -> None:
     if config.sheets is not None:
         sheets = frame_audit.sheets(folder, config.sheets, config.frames)
         print(
-            f"{config.frames} frames on {len(sheets)} sheets in {config.sheets}; look at them, then --looked-at"
+            f"{sheets.drawn} of {sheets.total} frames on {len(sheets.paths)} sheets in {config.sheets}; look at them, then "
+            f"--looked-at {sheets.drawn} --hits K"
         )
     if config.looked_at is not None:
         frame_audit.record(folder, config.looked_at, config.hits)

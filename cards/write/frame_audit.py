@@ -14,7 +14,7 @@ import io
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from surgvqa.cards.command import InputError
 from surgvqa.cards.files import manifest as manifests
@@ -25,11 +25,19 @@ COLUMNS, ROWS, WIDTH, HEIGHT = 6, 5, 320, 240  # of a sheet and of a picture on 
 PICTURES = ("poster", "images", "image")  # columns that hold pictures; beside a poster, `images` is empty
 
 
-def sheets(folder: Path, out: Path, frames: int) -> list[Path]:
-    """Write contact sheets of ``frames`` pictures drawn at random to ``out``; returns them.
+class Sheets(NamedTuple):
+    """Contact sheets, and how many pictures are on them, of how many."""
+
+    paths: list[Path]
+    drawn: int
+    total: int
+
+
+def sheets(folder: Path, out: Path, frames: int) -> Sheets:
+    """Write contact sheets of ``frames`` pictures drawn at random to ``out``, of all where there are no more.
 
     The draw follows from the data set's content: the same one can be looked at again. Raises ``InputError`` where
-    there are fewer pictures, or ``out`` lies inside the data set.
+    there is no picture, or ``out`` lies inside the data set.
     """
     from PIL import Image
 
@@ -43,8 +51,9 @@ def sheets(folder: Path, out: Path, frames: int) -> list[Path]:
         for name, group, row, count in picture_counts(folder, manifest)
         for n in range(count)
     ]
-    if len(places) < frames:
-        raise InputError(f"{folder} has {len(places)} pictures, --frames {frames} were to be drawn")
+    if not places:
+        raise InputError(f"{folder} has no pictures to look at; --sheets is for a data set with frames")
+    frames = min(frames, len(places))
     content = hashlib.sha256("".join(sorted(f["sha256"] for f in manifest["files"].values())).encode())
     sample = sorted(random.Random(content.hexdigest()).sample(places, frames))
     out.mkdir(parents=True, exist_ok=True)
@@ -60,7 +69,7 @@ def sheets(folder: Path, out: Path, frames: int) -> list[Path]:
             paths.append(out / f"sheet-{len(paths):04d}.jpg")
             sheet.save(paths[-1], quality=85)
             sheet = Image.new("RGB", (COLUMNS * WIDTH, ROWS * HEIGHT))
-    return paths
+    return Sheets(paths, frames, len(places))
 
 
 def picture_column(names: Sequence[str]) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from surgvqa.cards.command import refuse_nowhere
+from surgvqa.cards.command import refuse_nowhere, say
 from surgvqa.eval.settings.controls import Audit, Baselines, Leaks, Necessity, Probes
 
 
@@ -40,6 +40,7 @@ def audit_benchmark(config: Audit) -> None:
 
 def probes(config: Probes) -> None:
     """Write the probes and say how many there are."""
+    say(f"writing probes of {config.data}")
     from surgvqa.eval.controls.probe_set import probe_set
 
     counts = probe_set(config.data, config.out, config.split, config.phrasings, config.taxonomy, config.seed)

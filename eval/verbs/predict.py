@@ -47,6 +47,7 @@ def watch(config: Predict) -> None:
     """Ask a model about a running video."""
     if len(config.model) > 1 or config.ensemble:
         raise InputError("--stream asks one model; leave --ensemble and the other --model away")
+    say("loading PyTorch and transformers")
     from surgvqa.eval.answers.live_stream import Live, stream
 
     stream(

@@ -267,12 +267,23 @@ def test_a_sample_of_frames_is_drawn_looked_at_and_its_bound_is_on_the_card(
     assert "do not publish" in (folder / "README.md").read_text()
 
 
+def test_a_data_set_of_fewer_frames_is_looked_at_whole(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    look = tmp_path / "look"
+    assert main(["audit", str(folder), "--sheets", str(look), "--frames", "3000"]) == 0
+    assert (
+        f"16 of 16 frames on 1 sheets in {look}; look at them, then --looked-at 16 --hits K"
+        in capsys.readouterr().out
+    )
+    assert main(["audit", str(folder), "--looked-at", "16", "--hits", "0"]) == 0
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [
         (["--sheets", "{}/look"], "inside the data set"),
         (["--sheets", "/tmp/x", "--frames", "0"], "--frames 0"),
-        (["--sheets", "/tmp/x", "--frames", "17"], "has 16 pictures"),
         (["--looked-at", "17"], "has 16 pictures"),
         (["--looked-at", "3", "--hits", "4"], "--hits 4"),
     ],

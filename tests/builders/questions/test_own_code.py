@@ -241,6 +241,21 @@ def test_drafts_and_wording_that_are_wrong(
     assert wanted in said(capsys)
 
 
+def test_drafts_left_out_in_some_clips_alone_are_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    body = """answer = "no" if look.clip.start_ms == 0 else "yes"
+    late_by = 0.0 if "lap01@" not in look.clip.clip_id else 100.0
+    yield Draft(answer, (look.frames[-1] + late_by,), {}, ("yes", "no"), stable=True)"""
+    (tmp_path / "late.yaml").write_text(WORDS)
+    (tmp_path / "late_kind.py").write_text(KIND.replace("BODY", body))
+    source = SOURCE.replace('float(row["start"])', "0.0").replace("VIDEO", "None")
+    late = ("--kinds-from", str(tmp_path / "late_kind.py"), "--kinds", "late")
+    assert build(tmp_path, source, "--media", "none", *late) == 0
+    shown = capsys.readouterr().out
+    assert "note: late is asked in part: of its drafts 2 are not answerable" in shown
+
+
 @pytest.mark.parametrize(
     ("kind", "wanted"),
     [
