@@ -131,7 +131,7 @@ def _answer(busy: dict[Connection, _Worker], pipe: Connection) -> tuple[int, Any
     index = worker.task[0] if worker.task is not None else -1
     try:
         kind, value = pipe.recv()
-    except EOFError:
+    except (EOFError, ConnectionResetError):  # the second where it left a task unread
         worker.process.join()
         code = worker.process.exitcode
         _end(busy, worker)
@@ -157,10 +157,7 @@ def _serve(pipe: Connection, function: Callable[..., Any], memory_bytes: int | N
     """Take tasks and send back what came of each: a worker's whole life."""
     import traceback
 
-    if memory_bytes is not None:
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    is_ours = memory_bytes is not None and _limit_memory(memory_bytes)
     while True:
         try:
             task = pipe.recv()
@@ -170,10 +167,24 @@ def _serve(pipe: Connection, function: Callable[..., Any], memory_bytes: int | N
             pipe.send(("done", function(*task)))
         except InputError as error:
             pipe.send(("bad input", str(error)))
-        except MemoryError:
-            pipe.send(("bad input", "it needs more memory than a worker may take"))
+        except MemoryError as error:
+            # Under a limit of the machine's own, another task or another day would have had room.
+            cause = "it needs more memory than a worker may take" if is_ours else machine_fault(error)
+            pipe.send(("bad input" if is_ours else "machine", cause))
         except KeyboardInterrupt:
             return
         except BaseException as error:
             cause = machine_fault(error)
             pipe.send(("machine", cause) if cause is not None else ("bug", traceback.format_exc()))
+
+
+def _limit_memory(memory_bytes: int) -> bool:
+    """Bound this process's memory; False where the machine bounds it to less already (``ulimit -v``, a scheduler)."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    lowest = min(limit for limit in (soft, hard, memory_bytes) if limit != resource.RLIM_INFINITY)
+    if lowest < memory_bytes:
+        return False
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    return True

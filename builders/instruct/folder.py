@@ -14,6 +14,7 @@ from surgvqa.builders.schema import Facts
 from surgvqa.builders.shards.write import made_with, source_of
 from surgvqa.cards.command import InputError
 from surgvqa.cards.files import manifest as manifests
+from surgvqa.cards.files.atomic import left_behind
 from surgvqa.cards.files.documents import SCHEMA, InstructReport, LeftOut, Manifest
 from surgvqa.cards.files.manifest import dump, with_seal
 from surgvqa.cards.write.instruct import instruct_card
@@ -32,14 +33,18 @@ def refuse_foreign(out: Path) -> None:
     """Refuse a folder that holds something other than instruction data."""
     if not out.exists() or not any(out.iterdir()):
         return
-    others = sorted(
-        path.name for path in out.iterdir() if path.name not in (CONFIG, *manifests.UNLISTED_FILES)
-    )
+    ours = {CONFIG, *manifests.UNLISTED_FILES, *(path.name for path in unfinished(out))}
+    others = sorted(path.name for path in out.iterdir() if path.name not in ours)
     own = not (out / manifests.NAME).is_file() or manifests.read(out)["parameters"].get("source") == CONFIG
     if others or not own:
         raise InputError(
             f"{out} holds {', '.join(others) or 'another data set'}; give --out a folder of its own"
         )
+
+
+def unfinished(out: Path) -> list[Path]:
+    """Return what a run that was killed left of the files beside the config."""
+    return [path for name in sorted(manifests.UNLISTED_FILES) for path in left_behind(out / name)]
 
 
 def empty_folder(out: Path) -> Path:
@@ -48,7 +53,7 @@ def empty_folder(out: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for name in manifests.UNLISTED_FILES:
         (out / name).unlink(missing_ok=True)
-    for old in folder.iterdir():
+    for old in (*folder.iterdir(), *unfinished(out)):
         old.unlink()
     return folder
 

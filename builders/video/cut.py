@@ -11,14 +11,15 @@ import av
 import numpy as np
 from av.codec.codec import UnknownCodecError
 from av.container import OutputContainer
+from av.packet import Packet
 from av.video.stream import VideoStream
 from surgvqa.builders.files.parquet import pending_path, replace
 from surgvqa.builders.files.pictures import resize
 from surgvqa.builders.privacy.burned_text import Region, cover
 from surgvqa.builders.privacy.screen import Detector
 from surgvqa.builders.video.decode import Decoder, iterate_frames
-from surgvqa.builders.video.timing import read_timeline
-from surgvqa.cards.command import InputError, MachineError
+from surgvqa.builders.video.timing import memory_left, read_timeline
+from surgvqa.cards.command import InputError, MachineError, machine_fault
 
 MILLISECOND = Fraction(1, 1000)
 # Without no-mbtree the same frames give other bytes from run to run: the assembly of x264's macroblock tree
@@ -73,9 +74,9 @@ def cut(video: Path, start_ms: int, end_ms: int, out: Path, how: Cut = Cut()) ->
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
             frame.pts = max(0, round(shot.time_s * 1000) - start_ms)
             frame.time_base = MILLISECOND
-            container.mux(stream.encode(frame))
+            container.mux(_encoded(stream, frame))
         if stream is not None:
-            container.mux(stream.encode(None))
+            container.mux(_encoded(stream, None))
     if outside:
         pending.unlink(missing_ok=True)
         return None
@@ -88,6 +89,16 @@ def _encoder(container: OutputContainer) -> VideoStream:
         return container.add_stream("libx264", rate=25, options=ENCODING)
     except (UnknownCodecError, av.error.EncoderNotFoundError) as error:
         raise MachineError("FFmpeg has no encoder libx264 here, which --media clips needs") from error
+
+
+def _encoded(stream: VideoStream, frame: av.VideoFrame | None) -> list[Packet[VideoStream]]:
+    """Encode a frame, or what is left; where x264 has no memory it says "Generic error in an external library"."""
+    try:
+        return stream.encode(frame)
+    except av.error.ExternalError as error:
+        if memory_left():
+            raise
+        raise MachineError(f"the encoder: {machine_fault(MemoryError())}") from error
 
 
 def even(picture: np.ndarray) -> np.ndarray:

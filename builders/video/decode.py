@@ -19,6 +19,7 @@ import numpy as np
 from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
+from surgvqa.builders.video import torchcodec_faults
 from surgvqa.builders.video.display import Orientation, Shower, orientation, stretch, wide_colours
 from surgvqa.builders.video.timing import DamagedVideoError, Timeline, open_video, read_timeline
 from surgvqa.cards.command import InputError, MachineError
@@ -236,10 +237,7 @@ def _torchcodec(timeline: Timeline, ticks: Sequence[int]) -> Iterator[tuple[int,
     try:
         from torchcodec.decoders import VideoDecoder  # type: ignore[attr-defined]
     except (ImportError, RuntimeError, OSError) as error:
-        raise MachineError(
-            "--decoder torchcodec needs torchcodec (pip install 'surgvqa[decoders]') and FFmpeg's shared "
-            f"libraries (apt-get install ffmpeg): {str(error).splitlines()[0]}"
-        ) from error
+        raise torchcodec_faults.loading_fault(error) from error
 
     if not timeline.key.size:
         raise InputError(
@@ -262,11 +260,4 @@ def _torchcodec(timeline: Timeline, ticks: Sequence[int]) -> Iterator[tuple[int,
         for pts, index in zip(ticks, _indices(timeline, ticks), strict=True):
             yield pts, decoder.get_frame_at(index).data.numpy()
     except RuntimeError as error:
-        message = str(error).splitlines()[0]
-        if (
-            "libtorchcodec" in message
-        ):  # 0.17 loads them when the first video is opened, not when it is imported
-            raise InputError(
-                f"--decoder torchcodec needs FFmpeg (apt-get install ffmpeg): {message}"
-            ) from error
-        raise DamagedVideoError(f"{timeline.path}: torchcodec cannot read it: {message}") from error
+        raise torchcodec_faults.file_fault(error, timeline.path) from error

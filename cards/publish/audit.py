@@ -7,6 +7,7 @@ picture, and the tags, tracks and chapters of every container. Pixels are not: s
 from __future__ import annotations
 
 import getpass
+import json
 import os
 import re
 import socket
@@ -14,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from surgvqa.cards.command import one_line, parse_json
+from surgvqa.cards.command import InputError, one_line, parse_json
 from surgvqa.cards.files import manifest
 from surgvqa.cards.publish.hits import Hit, in_picture, in_text
 from surgvqa.cards.publish.identifiers import RULES, WORD_LIST_RULES
@@ -34,6 +35,8 @@ WORD_LISTS = (
 # A citation names its authors, their places and the day it appeared; nothing else of a person belongs there.
 OF_CITATIONS = ("a person's name", "a date", "an address of the web", "a postal address")
 PUBLIC_KEYS = ("versions", "source")  # versions look like dates; a source's authors and homepage are public
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+LONGEST_HEADER = 100_000_000  # bytes, as the library safetensors has it
 PICTURES = (".jpg", ".jpeg", ".png")
 VIDEOS = (".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v")
 # What a muxer writes by itself; everything else in a container was brought along.
@@ -70,12 +73,17 @@ def in_json(file: str, value: Any, patterns: dict[str, str], where: str = "") ->
     if isinstance(value, dict):
         for key, item in value.items():
             yield from in_text(file, where or "top", key, patterns)
-            if where or key not in PUBLIC_KEYS:
+            if where or file != manifest.NAME or key not in PUBLIC_KEYS:
                 if isinstance(item, str | int) and not isinstance(item, bool):
                     yield from in_text(file, f"{where}.{key}".lstrip("."), f"{key}: {item}", patterns)
                 yield from in_json(file, item, patterns, f"{where}.{key}".lstrip("."))
     elif isinstance(value, list):
+        key = where.rsplit(".", 1)[-1]
         for item in value:
+            if isinstance(item, str | int) and not isinstance(
+                item, bool
+            ):  # {"mrn": ["1234567"]}: the key says what it is
+                yield from in_text(file, where or "top", f"{key}: {item}", patterns)
             yield from in_json(file, item, patterns, where)
     elif isinstance(value, str):
         yield from in_text(file, where or "top", value, patterns)
@@ -96,7 +104,13 @@ def in_text_file(
     folder: Path, name: str, spared_words: Iterable[str], patterns: dict[str, str]
 ) -> Iterator[Hit]:
     """Yield the hits in a file of text, without the words that its data set says of its source."""
-    text = (folder / name).read_text("utf-8", errors="replace")
+    data = (folder / name).read_bytes()
+    if data.startswith(UTF_16):
+        text = data.decode("utf-16", "replace")
+    else:
+        text = data.decode("utf-8", "replace").replace("\r\n", "\n")
+        if "\0" in text:
+            yield Hit(name, "its bytes", "a file that isn't text, whatever its name says", "a zero byte")
     citation = cited_lines(folder, text) if name == manifest.CARD else range(0)
     without_authors = {what: rule for what, rule in patterns.items() if what not in OF_CITATIONS}
     for number, line in enumerate(text.split("\n"), 1):
@@ -106,6 +120,44 @@ def in_text_file(
             for word in spared_words:
                 line = line.replace(word, "")
             yield from in_line(name, number, line, patterns)
+
+
+def read_document(path: Path) -> Any:
+    """Return the value of a JSON file.
+
+    Raises:
+        InputError: it isn't JSON.
+    """
+    try:
+        return parse_json(path.read_text("utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{path} is not valid JSON ({error}), so it can't be searched; mend or remove it"
+        ) from None
+
+
+def in_weights(file: str, path: Path, patterns: dict[str, str]) -> Iterator[Hit]:
+    """Yield the hits in the header of a file of safetensors: its metadata, the tensors' names, bytes behind the last one.
+
+    Raises:
+        InputError: it has no header of the kind.
+    """
+    with path.open("rb") as content:
+        size = int.from_bytes(content.read(8), "little")
+        try:
+            if size > LONGEST_HEADER:
+                raise ValueError(f"a header of {size} bytes")
+            header = parse_json(content.read(size))
+            metadata = header.pop("__metadata__", {})
+            end = 8 + size + max((int(one["data_offsets"][1]) for one in header.values()), default=0)
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+            raise InputError(
+                f"{path} is no file of safetensors ({error}); remove it, or write the model again"
+            ) from None
+    yield from in_json(file, metadata, patterns, "header")
+    yield from in_text(file, "names of tensors", "\n".join(header), patterns)
+    if (more := path.stat().st_size - end) > 0:
+        yield Hit(file, "its end", "bytes behind the last tensor", f"{more} bytes")
 
 
 def in_video(file: str, path: Path) -> Iterator[Hit]:
@@ -171,15 +223,13 @@ def audit(folder: Path, names: Iterable[str], patterns: dict[str, str] | None = 
         if suffix == ".parquet":
             hits += in_table(name, path, patterns, bar.update)
         elif suffix in JSON:
-            hits += in_json(name, parse_json(path.read_text("utf-8")), patterns)
+            hits += in_json(name, read_document(path), patterns)
         elif suffix in PICTURES:
             hits += in_picture(name, "header", path.read_bytes())
         elif suffix in VIDEOS:
             hits += in_video(name, path)
         elif suffix == ".safetensors":
-            with path.open("rb") as file:
-                header = parse_json(file.read(int.from_bytes(file.read(8), "little")))
-            hits += in_json(name, header.get("__metadata__", {}), patterns, "header")
+            hits += in_weights(name, path, patterns)
         elif suffix in TEXT:
             hits += in_text_file(folder, name, spared_words, patterns)
         else:

@@ -189,6 +189,11 @@ def dataset_files(folder: Path) -> list[str]:
         raise InputError(
             f"{folder} is not what its {manifest.NAME} says: {'; '.join(faults)}; {manifest.MEND}"
         )
+    links = [name for name in sorted(manifest.UNLISTED_FILES) if (folder / name).is_symlink()]
+    if links:
+        raise InputError(
+            f"{folder / links[0]} is a link; what it leads to would be published: put the file itself there"
+        )
     return sorted([*shards, *(name for name in manifest.UNLISTED_FILES if (folder / name).is_file())])
 
 

@@ -13,6 +13,7 @@ from surgvqa.cards.publish.identifiers import CONFIRMATIONS
 
 # Masks are run lengths of the characters 0 to o, "`\\14K5L3N" for one, in which a path of Windows is soon to be found.
 RUN_LENGTHS = r'"(?:\w+_)?rle": ?"[0-o]*"'  # in a scene's JSON
+NUMBERED, FOUR_DIGITS = "a patient's identity", "1234"  # a rule, and what makes it hit a label such as "mrn"
 ONLY_RUN_LENGTHS = "^[0-o]*$"  # in a column named mask or masks
 
 
@@ -37,9 +38,27 @@ def in_table(
                 sizes[part.path_in_schema.split(".")[0]] += part.total_compressed_size
             for name in table.schema_arrow.names:
                 if group == 0:
-                    yield from in_text(file, "a column's name", name, patterns)
+                    yield from in_field(file, table.schema_arrow.field(name), patterns)
                 yield from in_column(file, name, table.read_row_group(group, columns=[name])[name], patterns)
                 advance(sizes[name])
+
+
+def in_field(file: str, field: Any, patterns: dict[str, str]) -> Iterator[Hit]:
+    """Yield the hits in the name and the metadata of a column and of the fields in it, and columns that only tell who."""
+    import pyarrow as pa
+
+    kind = field.type
+    yield from in_text(file, "a column's name", field.name, patterns)
+    for key, value in (field.metadata or {}).items():
+        text = f"{key.decode('utf-8', 'replace')}: {value.decode('utf-8', 'replace')}"
+        yield from in_text(file, f"the metadata of {field.name}", text, patterns)
+    rule = patterns.get(NUMBERED)
+    if not kind.num_fields and rule and match_of(NUMBERED, rule, f"{field.name}: {FOUR_DIGITS}"):
+        yield Hit(file, field.name, NUMBERED, "a column of that name")
+    if pa.types.is_temporal(kind) and not pa.types.is_duration(kind) and "a date" in patterns:
+        yield Hit(file, field.name, "a date", f"a column of {kind}")
+    for index in range(kind.num_fields):
+        yield from in_field(file, kind.field(index), patterns)
 
 
 def in_column(file: str, where: str, column: Any, patterns: dict[str, str]) -> Iterator[Hit]:
@@ -72,7 +91,9 @@ def in_column(file: str, where: str, column: Any, patterns: dict[str, str]) -> I
                     )
         elif pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
             yield from in_column(file, where, pc.list_flatten(array), patterns)
-        elif pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        elif (
+            pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
+        ):
             for value in array.drop_null():
                 yield from in_picture(file, where, value.as_py())
         elif pa.types.is_string(kind) or pa.types.is_large_string(kind):

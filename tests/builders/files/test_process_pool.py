@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import multiprocessing
 from pathlib import Path
 
 import pytest
@@ -30,3 +31,31 @@ def test_a_full_disk_in_a_worker_is_one_line(tmp_path: Path, number: int, worker
 def test_another_error_of_the_system_stays_a_bug(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="in a worker process"), lock(tmp_path / "out"):
         list(run_tasks(full, [(errno.EIO,)], 1, 60.0))
+
+
+def _starve() -> None:
+    raise MemoryError
+
+
+def _below_a_limit(send, soft: int) -> None:
+    """In a process of its own, which nothing can give memory back: run a task there."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_AS, (soft, soft))
+    try:
+        send.send(repr(list(run_tasks(_starve, [()], 1, 60.0, 8 * 2**30))))
+    except MachineError as error:
+        send.send(f"machine: {error}")
+
+
+def test_a_limit_of_the_machines_own_is_no_fault_of_a_task():
+    """Under ``ulimit -v`` or a scheduler's limit; below 8 GiB a worker once couldn't even set its own."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_below_a_limit, args=(theirs, 4 * 2**30))
+    process.start()
+    assert ours.poll(60)
+    assert "machine: this process may take no more memory" in ours.recv()
+    process.join()
+    (result,) = run_tasks(_starve, [()], 1, 60.0, 8 * 2**30)
+    assert "more memory than a worker may take" in result[1].cause
