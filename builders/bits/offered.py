@@ -1,4 +1,4 @@
-"""Choices that are never right: who has seen a few answers of a kind crosses them out, so they aren't offer_counts.
+"""Choices that are never right: who has seen a few answers of a kind crosses them out, so they aren't offered.
 
 Counted over the whole pool, kind by kind: "over 30 %" of a set whose structures are never so large, a phase that no clip shows
 clearly. A choice goes from the list of choices and from the wording that lists them; where the wording names it otherwise it stays.
