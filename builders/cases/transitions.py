@@ -65,15 +65,15 @@ class Transitions:
 
 
 @lru_cache(maxsize=MOST_SHARES)
-def _share(known: Transitions, phase: str | None, name: str) -> float:
-    count = known.shown_counts.get(phase or "", {}).get(name, 0)
-    return (count + 0.5) / (known.scenes.get(phase or "", 0) + 1)
+def _share(counts: Transitions, phase: str | None, name: str) -> float:
+    count = counts.shown_counts.get(phase or "", {}).get(name, 0)
+    return (count + 0.5) / (counts.scenes.get(phase or "", 0) + 1)
 
 
 @lru_cache(maxsize=MOST_SHARES)
-def _tells(known: Transitions, phase: str, name: str) -> bool:
-    shares = [known.share(one, name) for one in known.scenes if one]
-    return bool(shares) and known.share(phase, name) >= TELLING * sum(shares) / len(shares)
+def _tells(counts: Transitions, phase: str, name: str) -> bool:
+    shares = [counts.share(one, name) for one in counts.scenes if one]
+    return bool(shares) and counts.share(phase, name) >= TELLING * sum(shares) / len(shares)
 
 
 def transitions(cases: Iterable[Case]) -> Transitions:

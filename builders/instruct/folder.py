@@ -33,7 +33,7 @@ def refuse_foreign(out: Path) -> None:
     """Refuse a folder that holds something other than instruction data."""
     if not out.exists() or not any(out.iterdir()):
         return
-    ours = {CONFIG, *manifests.UNLISTED_FILES, *(path.name for path in unfinished(out))}
+    ours = {CONFIG, *manifests.UNLISTED_FILES, *(path.name for path in leftovers(out))}
     others = sorted(path.name for path in out.iterdir() if path.name not in ours)
     own = not (out / manifests.NAME).is_file() or manifests.read(out)["parameters"].get("source") == CONFIG
     if others or not own:
@@ -42,7 +42,7 @@ def refuse_foreign(out: Path) -> None:
         )
 
 
-def unfinished(out: Path) -> list[Path]:
+def leftovers(out: Path) -> list[Path]:
     """Return what a run that was killed left of the files beside the config."""
     return [path for name in sorted(manifests.UNLISTED_FILES) for path in left_behind(out / name)]
 
@@ -53,7 +53,7 @@ def empty_folder(out: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for name in manifests.UNLISTED_FILES:
         (out / name).unlink(missing_ok=True)
-    for old in (*folder.iterdir(), *unfinished(out)):
+    for old in (*folder.iterdir(), *leftovers(out)):
         old.unlink()
     return folder
 

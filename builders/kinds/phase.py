@@ -53,7 +53,7 @@ def _is_told(look: Look, label: str, name: str) -> bool:
     return any(look.transitions.tells(label, thing) for thing in in_view)
 
 
-def _choices(taxonomy: Taxonomy, known: Transitions) -> tuple[str, ...]:
+def _choices(taxonomy: Taxonomy, transitions: Transitions) -> tuple[str, ...]:
     """Return the phases that training shows, in the procedure's order: one that never is the answer is no choice."""
-    train_phases = {taxonomy.canonical("phase", label) for label in known.phases}
+    train_phases = {taxonomy.canonical("phase", label) for label in transitions.phases}
     return tuple(name for name in (*taxonomy.phases, IDLE) if name in train_phases)

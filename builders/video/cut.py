@@ -74,9 +74,9 @@ def cut(video: Path, start_ms: int, end_ms: int, out: Path, how: Cut = Cut()) ->
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
             frame.pts = max(0, round(shot.time_s * 1000) - start_ms)
             frame.time_base = MILLISECOND
-            container.mux(_encoded(stream, frame))
+            container.mux(_encode(stream, frame))
         if stream is not None:
-            container.mux(_encoded(stream, None))
+            container.mux(_encode(stream, None))
     if outside:
         pending.unlink(missing_ok=True)
         return None
@@ -91,7 +91,7 @@ def _encoder(container: OutputContainer) -> VideoStream:
         raise MachineError("FFmpeg has no encoder libx264 here, which --media clips needs") from error
 
 
-def _encoded(stream: VideoStream, frame: av.VideoFrame | None) -> list[Packet[VideoStream]]:
+def _encode(stream: VideoStream, frame: av.VideoFrame | None) -> list[Packet[VideoStream]]:
     """Encode a frame, or what is left; where x264 has no memory it says "Generic error in an external library"."""
     try:
         return stream.encode(frame)

@@ -77,8 +77,8 @@ def _png(data: bytes) -> Iterator[tuple[str, int]]:
             yield f"a picture's header chunk {kind.decode('latin-1')}", size
         elif kind == b"PLTE" and colours != bytes([WITH_PALETTE]):
             yield "a picture's palette that no pixel uses", size
-        elif kind == b"IDAT" and (hidden := _behind(pixels, data[place - 4 - size : place - 4])):
-            yield "bytes behind a picture's pixels", hidden
+        elif kind == b"IDAT" and (extra_bytes := _behind(pixels, data[place - 4 - size : place - 4])):
+            yield "bytes behind a picture's pixels", extra_bytes
         if kind == b"IEND":
             if rest := data[place:].strip(b"\0"):
                 yield "bytes after a picture's end", len(rest)

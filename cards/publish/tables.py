@@ -13,7 +13,7 @@ from surgvqa.cards.publish.identifiers import CONFIRMATIONS
 
 # Masks are run lengths of the characters 0 to o, "`\\14K5L3N" for one, in which a path of Windows is soon to be found.
 RUN_LENGTHS = r'"(?:\w+_)?rle": ?"[0-o]*"'  # in a scene's JSON
-NUMBERED, FOUR_DIGITS = "a patient's identity", "1234"  # a rule, and what makes it hit a label such as "mrn"
+IDENTITY, FOUR_DIGITS = "a patient's identity", "1234"  # a rule, and what makes it hit a label such as "mrn"
 ONLY_RUN_LENGTHS = "^[0-o]*$"  # in a column named mask or masks
 
 
@@ -52,9 +52,9 @@ def in_field(file: str, field: Any, patterns: dict[str, str]) -> Iterator[Hit]:
     for key, value in (field.metadata or {}).items():
         text = f"{key.decode('utf-8', 'replace')}: {value.decode('utf-8', 'replace')}"
         yield from in_text(file, f"the metadata of {field.name}", text, patterns)
-    rule = patterns.get(NUMBERED)
-    if not kind.num_fields and rule and match_of(NUMBERED, rule, f"{field.name}: {FOUR_DIGITS}"):
-        yield Hit(file, field.name, NUMBERED, "a column of that name")
+    rule = patterns.get(IDENTITY)
+    if not kind.num_fields and rule and match_of(IDENTITY, rule, f"{field.name}: {FOUR_DIGITS}"):
+        yield Hit(file, field.name, IDENTITY, "a column of that name")
     if pa.types.is_temporal(kind) and not pa.types.is_duration(kind) and "a date" in patterns:
         yield Hit(file, field.name, "a date", f"a column of {kind}")
     for index in range(kind.num_fields):

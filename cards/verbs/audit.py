@@ -43,8 +43,8 @@ def run(config: Audit) -> None:
     if config.sheets is not None:
         sheets = frame_audit.sheets(folder, config.sheets, config.frames)
         print(
-            f"{sheets.drawn} of {sheets.total} frames on {len(sheets.paths)} sheets in {config.sheets}; look at them, then "
-            f"--looked-at {sheets.drawn} --hits K"
+            f"{sheets.frame_count} of {sheets.total} frames on {len(sheets.paths)} sheets in {config.sheets}; look at them, then "
+            f"--looked-at {sheets.frame_count} --hits K"
         )
     if config.looked_at is not None:
         frame_audit.record(folder, config.looked_at, config.hits)

@@ -29,7 +29,7 @@ class Sheets(NamedTuple):
     """Contact sheets, and how many pictures are on them, of how many."""
 
     paths: list[Path]
-    drawn: int
+    frame_count: int
     total: int
 
 

@@ -9,6 +9,7 @@ __all__ = [
     "openai_engine",
     "origin",
     "predict",
+    "ranks",
     "server",
     "sharing_check",
     "vllm_engine",

@@ -29,7 +29,8 @@ import jiwer
 import torch
 from datasets import Dataset
 from surgvqa.builders.speech.sound import Samples
-from surgvqa.eval.answers.predict import Run, Transformers, answer, batches, ears_of
+from surgvqa.eval.answers.predict import Run, Transformers, answer, ears_of
+from surgvqa.eval.answers.ranks import Questions, Ranks
 from surgvqa.eval.controls.necessity import replace_column
 from surgvqa.eval.data.dataset import split_of
 from surgvqa.eval.data.predictions import Prediction
@@ -128,7 +129,7 @@ class Asked:
         """An answer per question."""
         return [
             said
-            for batch in batches(rows, set(), BATCH)
+            for batch in Questions(rows, Ranks(), Path("nowhere")).own_batches(set(), BATCH)
             for said in answer(self.engine, self.encoder, rows, batch, self.run)
         ]
 

@@ -33,6 +33,10 @@ PRIVATE: dict[str, tuple[str, str, bool]] = {
     "_logs": ("trl", "GRPOTrainer", True),  # emptied after it
     "_metrics": ("trl", "SFTTrainer", True),  # restored after the checks
     "_total_train_tokens": ("trl", "SFTTrainer", True),
+    "TorchDispatchMode": ("torch.utils._python_dispatch", "", False),  # a step on shapes alone
+    "_to_copy": ("torch.ops", "aten", False),  # masks keep their values there
+    "tree_leaves": ("torch.utils._pytree", "", False),
+    "tree_map_only": ("torch.utils._pytree", "", False),
 }
 
 

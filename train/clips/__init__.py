@@ -5,6 +5,7 @@ __all__ = [
     "base_model",
     "clip_trainer",
     "collate",
+    "frozen_tower",
     "lora_targets",
     "model_checks",
     "prepare",

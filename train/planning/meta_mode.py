@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 from torch.utils.flop_counter import flop_registry
+from torch.utils.weak import WeakIdKeyDictionary
 
 ATEN = torch.ops.aten
 INDEXING = (ATEN.index.Tensor, ATEN.index_put.default, ATEN.index_put_.default)
@@ -28,21 +29,20 @@ class Meter:
     def __init__(self, weights: Iterable[Tensor]) -> None:
         self.live = self.peak = self.flops = 0
         # A weight's transpose has the weight's storage: it is no allocation of the step.
-        self._alive = {weight.untyped_storage()._cdata for weight in weights}
+        self._storages = WeakIdKeyDictionary({weight.untyped_storage(): None for weight in weights})
 
     def see(self, tensor: Tensor) -> None:
         """Count a tensor's storage once, until it is gone."""
         storage = tensor.untyped_storage()
-        key, size = storage._cdata, storage.nbytes()
-        if key in self._alive:
+        if storage in self._storages:
             return
-        self._alive.add(key)
+        self._storages[storage] = None
+        size = storage.nbytes()
         self.live += size
         self.peak = max(self.peak, self.live)
-        weakref.finalize(storage, self._forget, key, size)
+        weakref.finalize(storage, self._forget, size)
 
-    def _forget(self, key: int, size: int) -> None:
-        self._alive.discard(key)
+    def _forget(self, size: int) -> None:
         self.live -= size
 
 
@@ -77,7 +77,7 @@ class ShapesAlone(TorchDispatchMode):  # type: ignore[no-untyped-call]
         for leaf in tree_leaves(out):
             if isinstance(leaf, Tensor) and leaf.device.type == "meta":
                 self.meter.see(leaf)
-        if (count := flop_registry.get(func._overloadpacket)) is not None:
+        if (count := flop_registry.get(func.overloadpacket)) is not None:
             self.meter.flops += count(*args, **kwargs, out_val=out)
         return out
 
@@ -120,9 +120,13 @@ def flash_attention(meter: Meter) -> Iterator[None]:
         out: Tensor = _Kernel.apply(query, key, value)
         return out
 
-    with torch.library._scoped_library("aten", "IMPL") as library:
-        library.impl("scaled_dot_product_attention", attend, "AutogradMeta")
+    # In force as long as it is there.
+    library = torch.library.Library("aten", "IMPL")  # type: ignore[no-untyped-call]
+    library.impl("scaled_dot_product_attention", attend, "AutogradMeta")  # type: ignore[no-untyped-call]
+    try:
         yield
+    finally:
+        del library
 
 
 class _Kernel(torch.autograd.Function):

@@ -67,13 +67,13 @@ def batch_of(config: Plan, model_config: PreTrainedConfig, processor: Any) -> di
         {"qa_id": f"grey#{n}", "kind": "instruments", "question": QUESTION, "answer": ANSWER}
         for n in range(config.questions)
     ]
-    asked = [{"role": "user", "content": QUESTION}, {"role": "assistant", "content": ANSWER}]
+    turns = [{"role": "user", "content": QUESTION}, {"role": "assistant", "content": ANSWER}]
     row = {
         "clip_id": "grey",
         "images": [{"bytes": picture.getvalue(), "path": None}] * config.frames,
         "frame_times_s": [float(n) for n in range(config.frames)],
         "qa": qa,
-        "messages": asked * config.questions,
+        "messages": turns * config.questions,
     }
     budget = Budget(config.frames, config.media, min(56 * 56, config.side**2), config.side**2)
     encoder = encoder_for(model_config.model_type, processor, budget)

@@ -101,11 +101,11 @@ def model_of(config: PreTrainedConfig, processor: Any, how: How) -> Any:
 def weight_bytes(model: Any) -> tuple[int, int]:
     """Return the bytes of all weights as they are, and with the linear layers' but the head's and adapters' in four bits."""
     head = model.get_output_embeddings()
-    packed = [
+    linear_weights = [
         module.weight
         for name, module in model.named_modules()
         if isinstance(module, nn.Linear) and module is not head and "lora_" not in name
     ]
     whole = sum(one.numel() * one.element_size() for one in model.parameters())
-    saved = sum(int(one.numel() * (one.element_size() - FOUR_BITS)) for one in packed)
-    return whole, whole - saved + max((one.numel() * one.element_size() for one in packed), default=0)
+    less = sum(int(one.numel() * (one.element_size() - FOUR_BITS)) for one in linear_weights)
+    return whole, whole - less + max((one.numel() * one.element_size() for one in linear_weights), default=0)

@@ -20,7 +20,7 @@ class Starved:
 def test_an_encoder_without_memory_is_the_machines_fault(monkeypatch):
     monkeypatch.setattr(cut, "memory_left", lambda: False)
     with pytest.raises(MachineError, match="no more memory"):
-        cut._encoded(Starved(), None)
+        cut._encode(Starved(), None)
     monkeypatch.setattr(cut, "memory_left", lambda: True)
     with pytest.raises(av.error.ExternalError):
-        cut._encoded(Starved(), None)
+        cut._encode(Starved(), None)

@@ -114,11 +114,18 @@ def test_the_loss_is_computed_with_the_pictures(
     family: str, bases: dict[str, Path], data: Path, tmp_path: Path
 ) -> None:
     run = grpo.prepare(arguments(bases[family], data, tmp_path, "--max_steps", "1"))
-    seen: list[bool] = []
-    tower = run.trainer.model.get_base_model().model.visual
-    tower.register_forward_pre_hook(lambda *_: seen.append(torch.is_grad_enabled()))
+    seen: list[tuple[bool, bool]] = []
+
+    def look(_: torch.nn.Module, __: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        seen.append((torch.is_grad_enabled(), kwargs.get("pixel_values") is not None))
+
+    inner, towers = run.trainer.model.get_base_model().model, []
+    inner.register_forward_pre_hook(look, with_kwargs=True)
+    inner.visual.register_forward_pre_hook(lambda *_: towers.append(len(seen)))
     run.trainer.train()
-    assert True in seen and False in seen  # while learning, and while answering
+    learning = [number for number, (learns, _) in enumerate(seen, 1) if learns]
+    assert learning and all(has_pixels for learns, has_pixels in seen if learns)
+    assert {*learning} < {*towers}  # while learning, and while answering
 
 
 def test_it_goes_on_from_an_sft_adapter_and_says_what_it_saw(
