@@ -8,12 +8,13 @@ but at a frame's edge; those of one length go through PyTorch's attention side b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import MutableMapping, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
+from torch.utils.weak import WeakTensorKeyDictionary
 from transformers import AttentionInterface, PreTrainedModel
 
 # transformers hands the windows' lengths to an attention whose name has "flash" in it, and to no other.
@@ -56,18 +57,41 @@ def attention(
     """
     cu_seq_lens_q: Tensor = how["cu_seq_lens_q"]
     scaling, dropout = how["scaling"], how.get("dropout", 0.0)
-    lengths = cu_seq_lens_q.diff()
-    kinds: list[int] = lengths.unique().tolist()  # type: ignore[no-untyped-call]
+    windows = windows_of(cu_seq_lens_q)
     states = (query[0], key[0], value[0])
-    if len(kinds) == 1:
-        return within(states, kinds[0], scaling, dropout)[None], None
+    if len(windows) == 1:
+        return within(states, windows[0].length, scaling, dropout)[None], None
     out = query.new_empty(query.shape[2], query.shape[1], query.shape[3])
-    for length in kinds:
-        starts = cu_seq_lens_q[:-1][lengths == length]
-        places = (starts[:, None] + torch.arange(length, device=starts.device)).flatten()
-        outputs = within([state[:, places] for state in states], length, scaling, dropout)
-        out = out.index_copy(0, places, outputs)
+    for one in windows:
+        outputs = within([state[:, one.places] for state in states], one.length, scaling, dropout)
+        out = out.index_copy(0, one.places, outputs)
     return out[None], None
+
+
+class Windows(NamedTuple):
+    """The windows of one length, and where their patches lie."""
+
+    length: int
+    places: Tensor  # patches, int64
+
+
+_known_windows: MutableMapping[Tensor, list[Windows]] = WeakTensorKeyDictionary()
+
+
+def windows_of(ends: Tensor) -> list[Windows]:
+    """Return the windows by their lengths; all layers of a tower share the answer.
+
+    To read lengths off a card, a layer would wait until everything before it has been computed.
+    """
+    if ends not in _known_windows:
+        lengths = ends.diff()
+        kinds: list[int] = lengths.unique().tolist()  # type: ignore[no-untyped-call]
+        starts = {length: ends[:-1][lengths == length] for length in kinds}
+        _known_windows[ends] = [
+            Windows(length, (starts[length][:, None] + torch.arange(length, device=ends.device)).flatten())
+            for length in kinds
+        ]
+    return _known_windows[ends]
 
 
 def within(states: Sequence[Tensor], length: int, scaling: float, dropout: float) -> Tensor:

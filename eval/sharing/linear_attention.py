@@ -22,7 +22,10 @@ class Layout(Protocol):
     prefix: int  # tokens of the longest clip, P
     lengths: Tensor  # batch, int64: tokens of each clip
     slots: Tensor  # S x Q, int64: a question's tokens in the flattened batch; 0 behind its end
-    has_token: Tensor  # S x Q, bool: which of the slots hold a token
+    slots_in_use: Tensor  # T, int64: which of the S x Q slots hold a token
+    question_tokens: Tensor  # T, int64: where in the flattened batch
+    clip_places: Tensor  # C, int64: the clips' tokens among batch x P, each clip shifted to the right
+    clip_tokens: Tensor  # C, int64: where in the flattened batch
     owner: Tensor  # S, int64: the sequence a question belongs to
 
 
@@ -103,6 +106,8 @@ def forward_packed(layer: Callable[..., Tensor], states: Tensor, plan: Layout) -
     flat = states.flatten(0, 1)
     question_outputs = layer(flat[plan.slots], cache=branch.of(plan.owner), attention_mask=None)
     out = torch.zeros_like(flat)
-    out = out.index_copy(0, (rows * length + place)[inside], clip_outputs[inside].to(out.dtype))
-    out = out.index_copy(0, plan.slots[plan.has_token], question_outputs[plan.has_token].to(out.dtype))
+    clip_states = clip_outputs.flatten(0, 1)[plan.clip_places]
+    question_states = question_outputs.flatten(0, 1)[plan.slots_in_use]
+    out = out.index_copy(0, plan.clip_tokens, clip_states.to(out.dtype))
+    out = out.index_copy(0, plan.question_tokens, question_states.to(out.dtype))
     return out.view(batch, length, width)

@@ -36,7 +36,11 @@ class Layout:
     prefix: int  # tokens of the longest clip, P
     lengths: Tensor  # batch, int64: tokens of each clip
     slots: Tensor  # S x Q, int64: a question's tokens in the flattened batch; 0 behind its end
-    has_token: Tensor  # S x Q, bool: which of the slots hold a token
+    # As numbers, not as a mask: a layer that picks by a mask waits for the card to count it.
+    slots_in_use: Tensor  # T, int64: which of the S x Q slots hold a token
+    question_tokens: Tensor  # T, int64: where in the flattened batch
+    clip_places: Tensor  # C, int64: the clips' tokens among batch x P, each clip shifted to the right
+    clip_tokens: Tensor  # C, int64: where in the flattened batch
     owner: Tensor  # S, int64: the sequence a question belongs to
     mask: Tensor  # S x 1 x Q x (P + Q), bool: what a question's tokens may look at
     positions: Tensor  # axes x batch x length, int64: time, height, width; or one axis, the order of tokens
@@ -62,8 +66,11 @@ def layout(question_index: Tensor, prefix_positions: Tensor) -> Layout:
     shape = (len(counts), int(counts.max()))
     slots = row.new_zeros(shape)
     slots[question, offset] = row * length + column
-    has_token = torch.zeros(shape, dtype=torch.bool, device=row.device)
-    has_token[question, offset] = True
+    right_places = torch.arange(prefix, device=row.device) - (prefix - lengths[:, None])  # batch x P
+    clip_places = (right_places >= 0).flatten().nonzero()[:, 0]
+    clip_tokens = (torch.arange(batch, device=row.device)[:, None] * length + right_places).flatten()[
+        clip_places
+    ]
     owner = row[starts]
     clip = torch.arange(prefix, device=row.device) < lengths[owner][:, None]  # S x P
     own = torch.ones(shape[1], shape[1], dtype=torch.bool, device=row.device).tril()
@@ -74,7 +81,18 @@ def layout(question_index: Tensor, prefix_positions: Tensor) -> Layout:
     # The clip ends in text, where time, height and width agree: a question goes on from there.
     last = prefix_positions.gather(2, (lengths - 1).view(1, batch, 1).expand(axes, -1, -1))[:, :, 0]
     positions[:, row, column] = last[:, row] + 1 + offset
-    return Layout(prefix, lengths, slots, has_token, owner, mask[:, None], positions)
+    return Layout(
+        prefix=prefix,
+        lengths=lengths,
+        slots=slots,
+        slots_in_use=question * shape[1] + offset,
+        question_tokens=row * length + column,
+        clip_places=clip_places,
+        clip_tokens=clip_tokens,
+        owner=owner,
+        mask=mask[:, None],
+        positions=positions,
+    )
 
 
 def attention(
@@ -106,7 +124,7 @@ def attention(
     answers, _ = sdpa_attention_forward(module, questions(query), keys, values, plan.mask, **kwargs)
     batch, heads, length, size = query.shape
     out = torch.cat([clip, clip.new_zeros(batch, length - prefix, heads, size)], dim=1)
-    flat = out.flatten(0, 1).index_copy(0, plan.slots[plan.has_token], answers[plan.has_token])
+    flat = out.flatten(0, 1).index_copy(0, plan.question_tokens, answers.flatten(0, 1)[plan.slots_in_use])
     return flat.view(batch, length, heads, size), None
 
 
