@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 import sys
 import time
 from collections import deque
@@ -137,6 +138,12 @@ def _answer(busy: dict[Connection, _Worker], pipe: Connection) -> tuple[int, Any
         _end(busy, worker)
         if index < 0:
             raise RuntimeError(f"a worker ended by itself with {code} before it had anything to do") from None
+        # A kernel without memory kills; a library that gets none under the machine's own limit aborts (Arrow).
+        if code == -signal.SIGKILL or (code == -signal.SIGABRT and _is_bounded()):
+            raise MachineError(
+                f"a worker was ended by signal {-code}, as where memory runs out: give fewer --workers, or run it where "
+                "there is more; the command goes on where it stopped"
+            ) from None
         return index, Failure(f"the decoder brought its process down (exit code {code})")
     worker.task = None
     if kind == "machine":
@@ -144,6 +151,14 @@ def _answer(busy: dict[Connection, _Worker], pipe: Connection) -> tuple[int, Any
     if kind == "bug":
         raise RuntimeError(f"in a worker process:\n{value}")
     return index, Failure(value) if kind == "bad input" else value
+
+
+def _is_bounded() -> bool:
+    """Whether the machine bounds a process's memory to less than a worker may take."""
+    import resource
+
+    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+    return resource.RLIM_INFINITY != soft < MEMORY_BYTES
 
 
 def _end(busy: dict[Connection, _Worker], worker: _Worker) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import multiprocessing
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -59,3 +61,34 @@ def test_a_limit_of_the_machines_own_is_no_fault_of_a_task():
     process.join()
     (result,) = run_tasks(_starve, [()], 1, 60.0, 8 * 2**30)
     assert "more memory than a worker may take" in result[1].cause
+
+
+def _die(number: int) -> None:
+    os.kill(os.getpid(), number)
+
+
+def _die_below_a_limit(send, number: int) -> None:
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_AS, (4 * 2**30, 4 * 2**30))
+    try:
+        send.send(repr(list(run_tasks(_die, [(number,)], 1, 60.0, 8 * 2**30))))
+    except MachineError as error:
+        send.send(f"machine: {error}")
+
+
+def test_a_worker_that_the_machine_ended_is_no_fault_of_its_task():
+    """A kernel without memory kills one; counted as bad data, its case would be missing from the data set."""
+    with pytest.raises(
+        MachineError, match="ended by signal 9, as where memory runs out: give fewer --workers"
+    ):
+        list(run_tasks(_die, [(signal.SIGKILL,)], 1, 60.0))
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_die_below_a_limit, args=(theirs, signal.SIGABRT))
+    process.start()
+    assert ours.poll(60)
+    assert "machine: a worker was ended by signal 6" in ours.recv()
+    process.join()
+    ((_, result),) = run_tasks(_die, [(signal.SIGABRT,)], 1, 60.0)  # a decoder that a file brought down
+    assert "exit code -6" in result.cause
