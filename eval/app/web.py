@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
+import re
 import sys
 import traceback
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from surgvqa.cards.command import InputError
+from surgvqa.cards.command import InputError, parse_json
 from surgvqa.eval.app.asking import Asker
 from surgvqa.eval.app.listener import MOST_UPLOADED, MOST_WAITING, OwnHost, Password
 from surgvqa.eval.app.service import PART, ClipRequest, Service, Strip
@@ -37,6 +37,8 @@ POLICY = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
 }
+WHOLE_NUMBER = re.compile("-?[0-9]{1,9}")
+LONGEST_QUESTION = 2000  # characters
 CACHE_HEADERS = {"cache-control": "private, max-age=600"}
 
 
@@ -66,8 +68,8 @@ def strip(words: Words) -> Strip:
 def number(words: Words, name: str) -> int | None:
     """Return a whole number that a request gives, if it does."""
     text = words.get(name, "")
-    if text and not text.lstrip("-").isdecimal():
-        raise InputError(f"{name} is {text!r}, expected a whole number")
+    if text and not WHOLE_NUMBER.fullmatch(text):
+        raise InputError(f"{name} is {text[:20]!r}, expected a whole number")
     return int(text) if text else None
 
 
@@ -216,10 +218,12 @@ def question(body: bytes) -> str:
     """Return the question that a client sends.
 
     Raises:
-        InputError: it isn't JSON with a question.
+        InputError: it isn't JSON with a question, or one that nobody would ask.
     """
     try:
-        text = json.loads(body)["question"]
-    except (ValueError, KeyError, TypeError):
+        text = str(parse_json(body)["question"])
+    except (ValueError, KeyError, TypeError, IndexError):
         raise InputError('expected JSON: {"question": "…"}') from None
-    return str(text)
+    if len(text) > LONGEST_QUESTION:
+        raise InputError(f"the question has {len(text):,} characters, at most {LONGEST_QUESTION:,} are taken")
+    return text

@@ -261,13 +261,19 @@ def test_a_mistake_is_one_sentence_without_a_place_on_the_disk(client: TestClien
         ("/api/clips?data=data&split=tset", "no split tset; did you mean test"),
         ("/api/clips?data=data&show=x", "known are all, a, b, apart"),
         ("/api/clips?data=data&first=x", "expected a whole number"),
+        ("/api/clips?data=data&first=--5", "expected a whole number"),
+        (
+            f"/api/clips?data=data&first={'9' * 5000}",
+            "first is '99999999999999999999', expected a whole number",
+        ),
         ("/api/clip?data=data&clip=nowhere", "no clip nowhere"),
         (f"/api/at?data=data&clip={first}&seconds=nan", "expected a number"),
     ):
         answer = client.get(path)
         assert answer.status_code == 400 and said in answer.json()["error"], (path, answer.text)
         assert str(folder) not in answer.text
-    for body in (b"", b"[]", b"\xff"):
+    long = b'{"question": "' + b"why " * 1000 + b'"}'
+    for body in (b"", b"[]", b"\xff", b"[" * 100_000, b'"question"', long):
         assert client.post("/api/ask", params=ask, content=body).status_code == 400
     deaf = client.post("/api/ask-aloud", params=ask, content=b"not a sound" * 9)
     assert "not a sound file" in deaf.json()["error"]
