@@ -15,6 +15,7 @@ from surgvqa.eval.models.budget import Budget
 from surgvqa.eval.models.processor_encoder import encoder_for
 from surgvqa.eval.output.terminal import table
 from surgvqa.train.clips.collate import Collator
+from surgvqa.train.clips.shared_prefix import raise_if_unshared
 from surgvqa.train.planning.step import How, Step, step
 from surgvqa.train.settings.plan import Plan
 from torch import Tensor
@@ -46,7 +47,7 @@ def plan(config: Plan) -> str:
     """Return the table.
 
     Raises:
-        InputError: no such model; one whose clips can't be shared by questions.
+        InputError: no such model.
     """
     config.check()
     try:
@@ -54,12 +55,26 @@ def plan(config: Plan) -> str:
         processor = AutoProcessor.from_pretrained(config.model)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise InputError(f"cannot read {config.model}: {str(error).splitlines()[0]}") from None
-    batch = batch_of(config, model_config, processor)
-    ways = list(_ways(config, model_config, processor, batch))
-    return "\n".join((_head(config, batch), table(_rows(config, ways)), *_closing(config, ways)))
+    shared = can_share(model_config)
+    batch = batch_of(config, model_config, processor, shared=shared)
+    ways = list(_ways(config, model_config, processor, batch, shared=shared))
+    return "\n".join(
+        (_head(config, batch, shared=shared), table(_rows(config, ways)), *_closing(config, ways))
+    )
 
 
-def batch_of(config: Plan, model_config: PreTrainedConfig, processor: Any) -> dict[str, Tensor]:
+def can_share(model_config: PreTrainedConfig) -> bool:
+    """Whether the questions of a clip can share a sequence with such a model; else each brings its clip."""
+    try:
+        raise_if_unshared(model_config)
+    except InputError:
+        return False
+    return True
+
+
+def batch_of(
+    config: Plan, model_config: PreTrainedConfig, processor: Any, *, shared: bool = True
+) -> dict[str, Tensor]:
     """Return a batch of grey clips with the same question over and over."""
     picture = BytesIO()
     Image.new("RGB", (config.side, config.side), (128, 128, 128)).save(picture, "JPEG")
@@ -79,29 +94,30 @@ def batch_of(config: Plan, model_config: PreTrainedConfig, processor: Any) -> di
     encoder = encoder_for(model_config.model_type, processor, budget)
     unit = {"row": 0, "questions": list(range(config.questions))}
     table_of_one: Any = [row]
-    return Collator([table_of_one], encoder, shared=True)([unit] * config.clips)
+    return Collator([table_of_one], encoder, shared=shared)([unit] * config.clips)
 
 
 def _ways(
-    config: Plan, model_config: PreTrainedConfig, processor: Any, batch: dict[str, Tensor]
+    config: Plan, model_config: PreTrainedConfig, processor: Any, batch: dict[str, Tensor], *, shared: bool
 ) -> Iterator[Way]:
     logging.getLogger("transformers").setLevel(logging.ERROR)
     steps = []
     for checkpointing in (False, True):
-        how = How(lora_r=config.lora_r, checkpointing=checkpointing)
+        how = How(lora_r=config.lora_r, checkpointing=checkpointing, shared=shared)
         with warnings.catch_warnings(action="ignore", category=FutureWarning):
             steps.append((how, step(model_config, processor, batch, how)))
     for four_bit in (False, True) if config.lora_r else (False,):
         yield from (Way(how, cost, four_bit) for how, cost in steps)
 
 
-def _head(config: Plan, batch: dict[str, Tensor]) -> str:
+def _head(config: Plan, batch: dict[str, Tensor], *, shared: bool) -> str:
     tokens = batch["input_ids"].shape[1]
+    questions = "questions behind it" if shared else "questions, each with the clip in a sequence of its own"
     learns = f"LoRA of rank {config.lora_r}" if config.lora_r else "all weights learn"
     clips = "1 clip" if config.clips == 1 else f"{config.clips} clips"
     return (
         f"{config.model}, {learns}; a step: {clips} of {config.frames} frames of {config.side} x {config.side}, "
-        f"{config.questions} questions behind it, {tokens:,} tokens ({config.media})"
+        f"{config.questions} {questions}, {tokens:,} tokens a sequence ({config.media})"
     )
 
 

@@ -107,6 +107,13 @@ def test_the_command_prints_what_fits(folders, capsys):
     assert shown.count("too large") == 4 and "Nothing fits" in shown
 
 
+def test_questions_that_cannot_share_a_clip_bring_their_own(tmp_path, capsys):
+    tiny.make("gemma3", tmp_path / "gemma")
+    assert main(["plan", str(tmp_path / "gemma"), "--frames", "2", "--questions", "3", "--gpu", "24"]) == 0
+    shown = capsys.readouterr().out
+    assert "3 questions, each with the clip in a sequence of its own" in shown and "--per_device" in shown
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
