@@ -55,11 +55,11 @@ def plan(config: Plan) -> str:
         processor = AutoProcessor.from_pretrained(config.model)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise InputError(f"cannot read {config.model}: {str(error).splitlines()[0]}") from None
-    shared = can_share(model_config)
-    batch = batch_of(config, model_config, processor, shared=shared)
-    ways = list(_ways(config, model_config, processor, batch, shared=shared))
+    shares_clips = can_share(model_config)
+    batch = batch_of(config, model_config, processor, shares_clips=shares_clips)
+    ways = list(_ways(config, model_config, processor, batch, shares_clips=shares_clips))
     return "\n".join(
-        (_head(config, batch, shared=shared), table(_rows(config, ways)), *_closing(config, ways))
+        (_head(config, batch, shares_clips=shares_clips), table(_rows(config, ways)), *_closing(config, ways))
     )
 
 
@@ -73,7 +73,7 @@ def can_share(model_config: PreTrainedConfig) -> bool:
 
 
 def batch_of(
-    config: Plan, model_config: PreTrainedConfig, processor: Any, *, shared: bool = True
+    config: Plan, model_config: PreTrainedConfig, processor: Any, *, shares_clips: bool = True
 ) -> dict[str, Tensor]:
     """Return a batch of grey clips with the same question over and over."""
     picture = BytesIO()
@@ -94,25 +94,32 @@ def batch_of(
     encoder = encoder_for(model_config.model_type, processor, budget)
     unit = {"row": 0, "questions": list(range(config.questions))}
     table_of_one: Any = [row]
-    return Collator([table_of_one], encoder, shared=shared)([unit] * config.clips)
+    return Collator([table_of_one], encoder, shared=shares_clips)([unit] * config.clips)
 
 
 def _ways(
-    config: Plan, model_config: PreTrainedConfig, processor: Any, batch: dict[str, Tensor], *, shared: bool
+    config: Plan,
+    model_config: PreTrainedConfig,
+    processor: Any,
+    batch: dict[str, Tensor],
+    *,
+    shares_clips: bool,
 ) -> Iterator[Way]:
     logging.getLogger("transformers").setLevel(logging.ERROR)
     steps = []
     for checkpointing in (False, True):
-        how = How(lora_r=config.lora_r, checkpointing=checkpointing, shared=shared)
+        how = How(lora_r=config.lora_r, checkpointing=checkpointing, shares_clips=shares_clips)
         with warnings.catch_warnings(action="ignore", category=FutureWarning):
             steps.append((how, step(model_config, processor, batch, how)))
     for four_bit in (False, True) if config.lora_r else (False,):
         yield from (Way(how, cost, four_bit) for how, cost in steps)
 
 
-def _head(config: Plan, batch: dict[str, Tensor], *, shared: bool) -> str:
+def _head(config: Plan, batch: dict[str, Tensor], *, shares_clips: bool) -> str:
     tokens = batch["input_ids"].shape[1]
-    questions = "questions behind it" if shared else "questions, each with the clip in a sequence of its own"
+    questions = (
+        "questions behind it" if shares_clips else "questions, each with the clip in a sequence of its own"
+    )
     learns = f"LoRA of rank {config.lora_r}" if config.lora_r else "all weights learn"
     clips = "1 clip" if config.clips == 1 else f"{config.clips} clips"
     return (

@@ -33,7 +33,7 @@ class How:
     lora_dropout: float = 0.05
     checkpointing: bool = False
     dtype: torch.dtype = torch.bfloat16
-    shared: bool = True  # all questions of a clip behind it, in one sequence
+    shares_clips: bool = True  # all questions of a clip behind it, in one sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def model_of(config: PreTrainedConfig, processor: Any, how: How) -> Any:
     """Return the model on the meta device, with its adapter and our hooks."""
     with torch.device("meta"):
         model = AutoModelForImageTextToText.from_config(copy.deepcopy(config), dtype=how.dtype)
-        fit_model(model, processor, SimpleNamespace(questions_per_sequence=0 if how.shared else 1))  # type: ignore[arg-type]
+        fit_model(model, processor, SimpleNamespace(questions_per_sequence=0 if how.shares_clips else 1))  # type: ignore[arg-type]
         if how.lora_r:
             targets = pattern(linears(model))
             settings = LoraConfig(r=how.lora_r, lora_dropout=how.lora_dropout, target_modules=targets)
